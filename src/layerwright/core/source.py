@@ -1,0 +1,32 @@
+"""Positions in the user's files."""
+
+from dataclasses import dataclass
+
+__all__ = ["Location"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where in a user's file something stands.
+
+    Attributes:
+        file: path as the user gave it.
+        line: 1-based line, 0 when only the file is known.
+        column: 1-based column in characters, 0 when only the line is known.
+        key: dotted key path, such as ``images.infer.packages[2]``; empty for the whole file.
+        text: the offending line as it stands in the file, without its line end; empty when unknown.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    key: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}"
+            if self.column:
+                place += f":{self.column}"
+        return f"{place} [{self.key}]" if self.key else place

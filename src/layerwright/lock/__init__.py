@@ -1,0 +1,1 @@
+"""The lock: every input of every cell by digest, in a file made to be reviewed."""

@@ -1,0 +1,137 @@
+"""What was resolved. No credential and no address with one ever enters these types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Deb", "Lock", "LockedBase", "LockedCell", "LockedFile", "LockedSource", "LockedWheel", "LOCK_VERSION"]
+
+LOCK_VERSION = 1
+"""Readers refuse another version; additions that old readers may ignore do not raise it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deb:
+    """A Debian package: ``path`` is below the archive's root (``pool/main/…``), ``size`` in bytes."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+    size: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedBase:
+    """A base by content.
+
+    Attributes:
+        kind, source: as in the spec.
+        digest: manifest digest (``oci``, ``registry``), config digest (``docker``, ``archive``), digest of
+            the package list (``debian``), empty for ``image``.
+        debs: the packages a ``debian`` base is made of, by name.
+        python: full interpreter version found or locked, such as ``3.11.2``; empty without one or when unknown.
+        interpreter: absolute path of the interpreter, such as ``/usr/bin/python3.11``; empty without one.
+        glibc: ``2.36``; empty when unknown.
+    """
+
+    kind: Literal["debian", "image", "oci", "archive", "docker", "registry"]
+    source: str
+    digest: str = ""
+    debs: tuple[Deb, ...] = ()
+    python: str = ""
+    interpreter: str = ""
+    glibc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedWheel:
+    """A wheel that an index or address serves.
+
+    Attributes:
+        name: normalized name.
+        version: PEP 440 version.
+        file: file name of the wheel.
+        sha256: 64 hexadecimal digits.
+        size: bytes.
+        index: name of the index (``pypi`` when the spec names none), empty for ``url``.
+        url: address for a wheel the spec names by address or path; empty for an index.
+        requested: named by the spec itself rather than by another package.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    size: int
+    index: str = ""
+    url: str = ""
+    requested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedSource:
+    """A package built to a wheel at build time.
+
+    Attributes:
+        kind: ``path`` (project folder), ``git`` or ``sdist``.
+        source: folder or file relative to the spec, repository address, or sdist file name.
+        commit: full commit of ``git``.
+        subdirectory: project folder inside a git repository, empty for its root.
+        sha256: digest of an ``sdist`` (64 hexadecimal digits), empty otherwise.
+        size: bytes of an ``sdist``, else 0.
+        index, url: where an ``sdist`` comes from, as for wheels.
+    """
+
+    name: str
+    version: str
+    kind: Literal["path", "git", "sdist"]
+    source: str
+    commit: str = ""
+    subdirectory: str = ""
+    sha256: str = ""
+    size: int = 0
+    index: str = ""
+    url: str = ""
+    requested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """A model or other file: ``sha256`` is 64 hexadecimal digits; ``size`` 0 when unknown."""
+
+    url: str
+    sha256: str
+    size: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedCell:
+    """Everything one cell is made of.
+
+    Attributes:
+        name: the cell.
+        spec_digest: digest of the part of the spec that was resolved; differs when the lock is out of date.
+        apt: packages to install over the base, without those the base or the parent has, by name.
+        wheels: wheels of this cell without its parent's, by name.
+        sources: packages to build, by name.
+    """
+
+    name: str
+    spec_digest: str
+    base: LockedBase
+    python: str
+    platform: str
+    apt: tuple[Deb, ...] = ()
+    wheels: tuple[LockedWheel, ...] = ()
+    sources: tuple[LockedSource, ...] = ()
+    files: tuple[LockedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A whole lock: cells by name."""
+
+    cells: Mapping[str, LockedCell]

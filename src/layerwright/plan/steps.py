@@ -1,0 +1,201 @@
+"""The closed set of steps. A step says what, never how; every backend realises each or refuses early."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from layerwright.core.source import Location
+from layerwright.lock.model import Deb, LockedBase, LockedSource
+
+__all__ = [
+    "PREFIX",
+    "Base",
+    "BuildWheel",
+    "CellPlan",
+    "CopyTree",
+    "FetchFile",
+    "InstallApt",
+    "InstallPython",
+    "InstallWheels",
+    "Node",
+    "Plan",
+    "RunCommand",
+    "SetConfig",
+    "Step",
+    "WheelInput",
+]
+
+PREFIX = "/opt/venv"
+"""Where the image's Python environment stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Start from a base; ``base.kind`` is never ``image`` (parents are inlined)."""
+
+    base: LockedBase
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallApt:
+    """Install exactly these Debian packages; ``requested`` are the names the spec gave, to be marked manual."""
+
+    debs: tuple[Deb, ...]
+    requested: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPython:
+    """Make the environment skeleton: ``PREFIX/pyvenv.cfg``, ``bin/python`` links, empty site-packages.
+
+    Attributes:
+        version: ``3.11``.
+        interpreter: absolute path in the base.
+        full_version: ``3.11.2``; empty when unknown.
+    """
+
+    version: str
+    interpreter: str
+    full_version: str
+    prefix: str = PREFIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildWheel:
+    """Build a wheel from sources, with the image's interpreter, away from the image's file system.
+
+    Attributes:
+        source: what to build.
+        tree_digest: digest of the folder for ``path`` sources, else empty.
+    """
+
+    source: LockedSource
+    tree_digest: str = ""
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelInput:
+    """A wheel to install: from the lock (``sha256``) or made by a ``BuildWheel`` node (``built_by`` its digest)."""
+
+    name: str
+    version: str
+    file: str = ""
+    sha256: str = ""
+    size: int = 0
+    index: str = ""
+    url: str = ""
+    requested: bool = False
+    built_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallWheels:
+    """Install wheels into the environment, as one layer.
+
+    Attributes:
+        wheels: by name.
+        part: ``files`` for the wheels' own files, ``bytecode`` for the .pyc files compiled from them.
+        python: ``3.11``.
+    """
+
+    wheels: tuple[WheelInput, ...]
+    part: Literal["files", "bytecode"]
+    python: str
+    prefix: str = PREFIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFile:
+    """Put a file with a known digest into the image."""
+
+    url: str
+    sha256: str
+    to: str
+    mode: int = 0o644
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTree:
+    """Copy a file or folder of the project; ``tree_digest`` covers names, modes and contents of what is copied."""
+
+    source: str
+    to: str
+    exclude: tuple[str, ...]
+    tree_digest: str
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand:
+    """Run a command in the image so far.
+
+    Attributes:
+        keep: True makes its changes a layer; False (smoke tests) throws them away.
+        env: the image's environment at this point, plus the command's own.
+    """
+
+    argv: tuple[str, ...]
+    script: str = ""
+    secrets: tuple[str, ...] = ()
+    network: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    keep: bool = True
+    location: Location | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetConfig:
+    """The image's config; ``env`` is added to the base's environment (``PATH`` is prepended to)."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+Step = Base | InstallApt | InstallPython | BuildWheel | InstallWheels | FetchFile | CopyTree | RunCommand | SetConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A step in the graph.
+
+    Attributes:
+        digest: covers the step's kind and fields and its inputs' digests; names for people and positions stay out.
+        inputs: digests of the nodes it needs.
+        title: one line for people.
+    """
+
+    step: Step
+    digest: str
+    inputs: tuple[str, ...]
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPlan:
+    """How one cell is built: nodes in layer order, ``SetConfig`` last.
+
+    Attributes:
+        cell: its name.
+        references: ``name:tag`` for each tag.
+        parent: name of the parent cell, empty without one; the parent's nodes come first in ``nodes``.
+    """
+
+    cell: str
+    references: tuple[str, ...]
+    platform: str
+    nodes: tuple[Node, ...]
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How all asked cells are built, parents before children."""
+
+    cells: tuple[CellPlan, ...]

@@ -1,0 +1,268 @@
+"""What the user described, after inheritance and matrix: one ``Cell`` per image to build.
+
+Everything here is checked and complete; nothing is filled in later. Paths are relative to
+``Spec.root`` unless absolute.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from layerwright.core.source import Location
+from layerwright.oci.platform import Platform
+
+__all__ = [
+    "Accelerator",
+    "Base",
+    "Cell",
+    "CopyItem",
+    "GitPackage",
+    "Index",
+    "IndexPackage",
+    "Model",
+    "Mount",
+    "Package",
+    "PathPackage",
+    "Role",
+    "RunItem",
+    "RunOptions",
+    "Secret",
+    "Spec",
+    "UrlPackage",
+]
+
+Role = Literal["base", "training", "inference", "dev", "release", "executor"]
+Accelerator = Literal["cpu", "nvidia", "mthreads"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What an image starts from.
+
+    Attributes:
+        kind: ``debian`` (built from Debian packages), ``image`` (another cell of this spec), ``oci`` (layout
+            folder), ``archive`` (docker or OCI archive file), ``docker`` (image of the local engine), ``registry``.
+        source: suite, cell name, path or reference, by kind.
+    """
+
+    kind: Literal["debian", "image", "oci", "archive", "docker", "registry"]
+    source: str
+
+    def __str__(self) -> str:
+        return self.source if self.kind == "registry" else f"{self.kind}:{self.source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPackage:
+    """A requirement met from a package index, as PEP 508 text."""
+
+    requirement: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathPackage:
+    """A project in a folder (built to a wheel) or a wheel or sdist file."""
+
+    path: str
+    extras: tuple[str, ...] = ()
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitPackage:
+    """A project in a git repository at a revision; ``subdirectory`` is relative to its root, empty for the root."""
+
+    git: str
+    rev: str
+    subdirectory: str = ""
+    extras: tuple[str, ...] = ()
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlPackage:
+    """A wheel or sdist at an address, with its digest (64 hexadecimal digits)."""
+
+    url: str
+    sha256: str
+    location: Location
+
+
+Package = IndexPackage | PathPackage | GitPackage | UrlPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A package index.
+
+    Attributes:
+        name: name in the spec; the only thing that reaches the lock.
+        url: address without credentials, or a folder for ``flat``.
+        format: ``simple`` (PEP 503/691) or ``flat`` (a page or folder of links, as pip's find-links).
+        credentials: ``""`` for none, ``netrc``, ``keyring``, ``pip.conf`` or ``env:NAME`` (``user:password``).
+        default: replaces PyPI for this spec.
+        explicit: used only for packages named in ``packages``.
+        packages: normalized names that must come from this index.
+    """
+
+    name: str
+    url: str
+    format: Literal["simple", "flat"] = "simple"
+    credentials: str = ""
+    default: bool = False
+    explicit: bool = False
+    packages: tuple[str, ...] = ()
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A value for run steps, read on the host when needed: from ``env`` or ``file``, the other empty."""
+
+    name: str
+    env: str = ""
+    file: str = ""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A file fetched at build; ``sha256`` is 64 hexadecimal digits, ``mode`` its permission bits."""
+
+    url: str
+    sha256: str
+    to: str
+    mode: int = 0o644
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyItem:
+    """A file or folder of the project; ``exclude`` holds gitignore-style patterns."""
+
+    source: str
+    to: str
+    exclude: tuple[str, ...] = ()
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunItem:
+    """A command run at build.
+
+    Attributes:
+        argv: the command; for a script, ``("/bin/sh", "-euc", script)``.
+        script: the script's text as the user wrote it, empty when argv was given.
+        secrets: names of secrets, each a file ``/run/secrets/NAME`` while the command runs.
+        network: True when the command may use the network.
+        env: extra variables for this command only.
+    """
+
+    argv: tuple[str, ...]
+    script: str = ""
+    secrets: tuple[str, ...] = ()
+    network: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A host path seen in the container at run time."""
+
+    source: str
+    to: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How ``run`` starts the image; empty text means the engine's default."""
+
+    gpus: str = "none"
+    shm_size: str = ""
+    groups: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    network: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One image to build: an entry of ``[images]`` at one point of its matrix.
+
+    Attributes:
+        name: ``infer`` or ``infer-py311-cpu``; unique within the spec.
+        image: name of the ``[images]`` entry.
+        axes: matrix values of this cell, in the order declared; empty without a matrix.
+        base: what it starts from; for ``image`` the source is the parent *cell's* name.
+        reference_name: repository part of the references, such as ``receipts-infer``.
+        tags: tags, at least one, in order.
+        python: ``3.11``; empty when the image has no Python environment.
+        packages: this cell's own packages, without its parent's.
+        constraints: PEP 508 constraints for the resolution.
+        prereleases: uv's ``--prerelease`` mode.
+        apt: names, or ``name=version``.
+        exclude_newer: RFC 3339 date, empty for none.
+        bytecode: compile .pyc files into layers of their own.
+        location: where the image's table stands.
+    """
+
+    name: str
+    image: str
+    axes: Mapping[str, str] = field(default_factory=dict)
+    base: Base
+    role: Role = "inference"
+    accelerator: Accelerator = "cpu"
+    platform: Platform = field(default_factory=Platform)
+    reference_name: str
+    tags: tuple[str, ...]
+    python: str = ""
+    packages: tuple[Package, ...] = ()
+    constraints: tuple[str, ...] = ()
+    prereleases: Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"] = (
+        "if-necessary-or-explicit"
+    )
+    exclude_newer: str = ""
+    apt: tuple[str, ...] = ()
+    timezone: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    writable: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
+    copy: tuple[CopyItem, ...] = ()
+    run: tuple[RunItem, ...] = ()
+    smoke: tuple[RunItem, ...] = ()
+    workdir: str = "/code"
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    bytecode: bool = True
+    run_options: RunOptions = field(default_factory=RunOptions)
+    location: Location
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """``name:tag`` for each tag."""
+        return tuple(f"{self.reference_name}:{tag}" for tag in self.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A whole spec.
+
+    Attributes:
+        file: the file it was read from, as the user gave it.
+        root: absolute folder that relative paths start from.
+        project: the project's name.
+        cells: by name; parents stand before their children.
+        indexes: by name, in the order declared.
+        secrets: by name.
+    """
+
+    file: str
+    root: Path
+    project: str
+    cells: Mapping[str, Cell]
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
