@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Deb", "Lock", "LockedBase", "LockedCell", "LockedFile", "LockedSource", "LockedWheel", "LOCK_VERSION"]
+__all__ = [
+    "LOCK_VERSION",
+    "Deb",
+    "Lock",
+    "LockedBase",
+    "LockedCell",
+    "LockedFile",
+    "LockedSource",
+    "LockedWheel",
+]
 
 LOCK_VERSION = 1
 """Readers refuse another version; additions that old readers may ignore do not raise it."""

@@ -158,7 +158,17 @@ class SetConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-Step = Base | InstallApt | InstallPython | BuildWheel | InstallWheels | FetchFile | CopyTree | RunCommand | SetConfig
+Step = (
+    Base
+    | InstallApt
+    | InstallPython
+    | BuildWheel
+    | InstallWheels
+    | FetchFile
+    | CopyTree
+    | RunCommand
+    | SetConfig
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

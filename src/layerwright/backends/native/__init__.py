@@ -1,0 +1,1 @@
+"""Builds images with no container engine."""

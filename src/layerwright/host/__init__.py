@@ -1,0 +1,1 @@
+"""Processes, the environment and HTTP: the only way out of the program."""

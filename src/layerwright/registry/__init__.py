@@ -1,0 +1,1 @@
+"""A registry client: blobs, manifests, authentication."""

@@ -1,0 +1,1 @@
+"""Running a command in a root file system made of layers."""

@@ -1,0 +1,1 @@
+"""Adapters to the outside: uv, package indexes, Debian mirrors, git, files."""
