@@ -1,0 +1,75 @@
+"""What the process knows of the machine and the person it runs for, gathered once by ``cli``."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["HostEnvironment"]
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostEnvironment:
+    """The caller's surroundings, passed down so that nothing below ``cli`` reads them by itself.
+
+    Attributes:
+        variables: the environment, by name; never printed, it may hold credentials.
+        uid: effective user id.
+        gid: effective group id.
+        groups: supplementary group ids, sorted.
+        home: the caller's home folder; ``/`` when there is none.
+        cpu_count: processors this process may use, at least 1.
+        path: search path for programs. The system folders are at its end even when the caller's
+            ``PATH`` lacks them: an ordinary user's often lacks ``/usr/sbin``, where runc is.
+        python: the interpreter that runs us.
+    """
+
+    variables: Mapping[str, str] = field(repr=False)
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: Path
+    cpu_count: int
+    path: str
+    python: Path
+
+    @classmethod
+    def gather(cls, variables: Mapping[str, str]) -> "HostEnvironment":
+        """Ask the system about this process.
+
+        Args:
+            variables: the environment, as ``cli`` got it.
+        """
+        return cls(
+            variables=dict(variables),
+            uid=os.geteuid(),
+            gid=os.getegid(),
+            groups=tuple(sorted(os.getgroups())),
+            home=_home(variables),
+            cpu_count=max(1, len(os.sched_getaffinity(0))),
+            path=_search_path(variables.get("PATH", "")),
+            python=Path(sys.executable),
+        )
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    """Return HOME, else what the user database says, else ``/``."""
+    home = variables.get("HOME", "")
+    if home.startswith("/"):
+        return Path(home)
+    import pwd  # noqa: PLC0415  start-up: only machines without HOME need it
+
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir or "/")
+    except KeyError:
+        return Path("/")
+
+
+def _search_path(path: str) -> str:
+    """Return ``path`` followed by the system folders it lacks; relative entries are dropped."""
+    folders = [folder for folder in path.split(":") if folder.startswith("/")]
+    folders += [folder for folder in _DEFAULT_PATH.split(":") if folder not in folders]
+    return ":".join(folders)
