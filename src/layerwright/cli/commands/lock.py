@@ -1,0 +1,56 @@
+"""``layerwright lock``."""
+
+import argparse
+import json
+from typing import Any
+
+from layerwright.cli.context import Context
+
+__all__ = ["add"]
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "lock",
+        parents=[common],
+        help="pin every input by digest in layerwright.lock",
+        description="Resolve what the spec asks for and write layerwright.lock beside it. "
+        "What is locked already stays as it is unless the spec or --upgrade says otherwise.",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the lock is out of date")
+    parser.add_argument(
+        "--upgrade",
+        nargs="*",
+        metavar="NAME",
+        help="take the newest versions: of the named packages, or of everything",
+    )
+    parser.set_defaults(handler=_lock)
+
+
+def _lock(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.lock.changes import describe  # noqa: PLC0415 - start-up
+    from layerwright.workflow.lock import check_lock, update_lock  # noqa: PLC0415 - start-up
+
+    terminal = context.terminal
+    if options.check:
+        stale = check_lock(context.session)
+        if terminal.json:
+            terminal.print(json.dumps({"schema": 1, "stale": list(stale)}))
+        elif stale:
+            terminal.tell(f"error: layerwright.lock is out of date for {', '.join(stale)}")
+            terminal.tell("hint: run `layerwright lock` and commit the result")
+        else:
+            terminal.print("layerwright.lock is up to date")
+        return 1 if stale else 0
+    outcome = update_lock(context.session, upgrade=options.upgrade)
+    context.reporter.close()
+    lines = [describe(change) for change in outcome.changes]
+    if terminal.json:
+        terminal.print(json.dumps({"schema": 1, "file": str(outcome.file), "changes": lines}, ensure_ascii=False))
+        return 0
+    for line in lines:
+        terminal.print(line)
+    if not lines:
+        terminal.print(f"{outcome.file.name} is up to date" if not outcome.written else f"wrote {outcome.file.name}")
+    return 0

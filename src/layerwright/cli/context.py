@@ -1,0 +1,46 @@
+"""What every command is handed: the terminal, the host and the choices made on the command line."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from layerwright.cli.reporters import ClosingReporter, make_reporter
+from layerwright.cli.terminal import Terminal
+from layerwright.host.environment import HostEnvironment
+from layerwright.workflow.session import Session
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A command's surroundings."""
+
+    terminal: Terminal
+    reporter: ClosingReporter
+    session: Session
+
+    @classmethod
+    def make(cls, terminal: Terminal, variables: Mapping[str, str], options: argparse.Namespace) -> Self:
+        """Wire a session from the environment and the global options."""
+        host = HostEnvironment.make(variables)
+        reporter = make_reporter(terminal)
+        file = getattr(options, "file", None)
+        store = getattr(options, "store", None) or variables.get("LAYERWRIGHT_STORE")
+        session = Session(
+            host=host,
+            reporter=reporter,
+            start=Path.cwd(),
+            spec_file=Path(file) if file else None,
+            store_root=Path(store).absolute() if store else _default_store(),
+            offline=getattr(options, "offline", False) or variables.get("LAYERWRIGHT_OFFLINE") == "1",
+        )
+        return cls(terminal=terminal, reporter=reporter, session=session)
+
+
+def _default_store() -> Path:
+    from platformdirs import user_cache_path  # noqa: PLC0415 - start-up
+
+    return user_cache_path("layerwright")

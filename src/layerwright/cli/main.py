@@ -1,0 +1,159 @@
+"""The ``layerwright`` command: the only place that reads the environment and prints errors."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerwright import __version__
+from layerwright.cli.terminal import Terminal
+from layerwright.core.errors import LayerwrightError, SpecError
+
+if TYPE_CHECKING:
+    from layerwright.cli.context import Context
+
+__all__ = ["entry", "main", "make_parser"]
+
+_BUG = 70  # EX_SOFTWARE of sysexits.h
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+_EPILOG = """\
+The usual road: init writes layerwright.toml, lock pins every input, build makes the image, run starts it.
+Exit codes: 0 good, 1 findings, 2 usage or spec, 3 resolution, 4 build, 5 engine, 6 network, 7 integrity,
+125 run could not start the container; otherwise run returns the program's own code.
+"""
+
+
+def _global_options() -> argparse.ArgumentParser:
+    """Options that are taken before and after the command's name.
+
+    Defaults are suppressed, so that what was given before the name is not reset by the command's parser.
+    """
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("global options")
+    group.add_argument("--file", metavar="FILE", help="the spec (default: layerwright.toml here or above)")
+    group.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    group.add_argument("--quiet", "-q", action="store_true", help="say nothing but warnings and errors")
+    group.add_argument("--verbose", "-v", action="store_true", help="show what the steps' programs print")
+    group.add_argument("--no-color", action="store_true", help="no colours (NO_COLOR is obeyed too)")
+    group.add_argument("--offline", action="store_true", help="reach no index, mirror or registry")
+    group.add_argument("--store", metavar="DIR", help="the cache (default: LAYERWRIGHT_STORE, or ~/.cache/layerwright)")
+    return common
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's module adds its own part."""
+    from layerwright.cli.commands import COMMANDS  # noqa: PLC0415 - keeps this module importable by them
+
+    common = _global_options()
+    parser = argparse.ArgumentParser(
+        prog="layerwright",
+        description="Container images for deep learning that fit together, from one TOML file.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"layerwright {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    for module in COMMANDS:
+        module.add(commands, common)
+    return parser
+
+
+def _print_error(terminal: Terminal, error: LayerwrightError) -> None:
+    problems = error.problems if isinstance(error, SpecError) else ()
+    shown = [(p.what, p.where, p.hint) for p in problems] or [(error.what, error.where, error.hint)]
+    for what, where, hint in shown:
+        terminal.tell(f"{terminal.paint('error', '1;31')}: {what}")
+        if where is not None:
+            terminal.tell(f"  {terminal.paint('-->', '1;34')} {where}")
+            if where.text:
+                terminal.tell(f"   {terminal.paint('|', '1;34')} {where.text.strip()}")
+        if hint:
+            terminal.tell(f"{terminal.paint('hint', '1;36')}: {hint}")
+
+
+def _json_error(error: LayerwrightError) -> dict[str, object]:
+    problems = error.problems if isinstance(error, SpecError) else ()
+    shown = [(p.what, p.where, p.hint) for p in problems] or [(error.what, error.where, error.hint)]
+    return {
+        "schema": 1,
+        "error": {
+            "type": type(error).__name__,
+            "exit_code": error.exit_code,
+            "problems": [
+                {
+                    "what": what,
+                    "where": None
+                    if where is None
+                    else {"file": where.file, "line": where.line, "column": where.column, "key": where.key},
+                    "hint": hint,
+                }
+                for what, where, hint in shown
+            ],
+        },
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        The exit code (DESIGN §9).
+    """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    variables = dict(os.environ)  # noqa: TID251 - read once, here
+    terminal = Terminal.make(
+        variables,
+        quiet=getattr(options, "quiet", False),
+        verbose=getattr(options, "verbose", False),
+        json=getattr(options, "json", False),
+        no_color=getattr(options, "no_color", False),
+    )
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    from layerwright.cli.context import Context  # noqa: PLC0415 - not needed for --help
+
+    context = Context.make(terminal, variables, options)
+    return _guarded(context, options)
+
+
+def _guarded(context: "Context", options: argparse.Namespace) -> int:
+    """Run the command; errors for people are printed here and nowhere else."""
+    import json  # noqa: PLC0415 - start-up
+
+    terminal = context.terminal
+    try:
+        code: int = options.handler(context, options)
+    except LayerwrightError as error:
+        context.reporter.close()
+        if terminal.json:
+            terminal.print(json.dumps(_json_error(error)))
+        _print_error(terminal, error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        context.reporter.close()
+        terminal.tell(f"{terminal.paint('interrupted', '1;33')}: what was finished is kept; run the command again to go on")
+        return _INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug keeps its traceback
+        context.reporter.close()
+        terminal.tell(traceback.format_exc().rstrip())
+        terminal.tell(f"{terminal.paint('bug', '1;31')}: this is a fault of layerwright {__version__}; please report it")
+        return _BUG
+    finally:
+        context.reporter.close()
+    return code
+
+
+def entry() -> None:
+    """Start from the shell."""
+    # Names in the user's files may hold any character whatever the locale says (LC_ALL=C gives ASCII here).
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))

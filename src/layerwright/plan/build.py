@@ -1,0 +1,312 @@
+"""Spec + lock → plan. Pure: everything read from disk comes in as digests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from layerwright.core.errors import UsageError
+from layerwright.lock.model import Lock, LockedCell, LockedSource
+from layerwright.plan.grouping import group_wheels
+from layerwright.plan.nodes import make_node
+from layerwright.plan.steps import (
+    PREFIX,
+    Base,
+    BuildWheel,
+    CellPlan,
+    CopyTree,
+    FetchFile,
+    InstallApt,
+    InstallPython,
+    InstallWheels,
+    Node,
+    Plan,
+    RunCommand,
+    SetConfig,
+    WheelInput,
+)
+from layerwright.spec.model import Cell, PathPackage, RunItem, Spec
+
+__all__ = ["LAYER_BUDGET", "TreeRequest", "image_env", "make_plan", "tree_requests"]
+
+LAYER_BUDGET = 100
+"""Layers an image may have: Docker takes 125 (moby layer/layer.go ``maxLayerDepth``); the rest is for children."""
+
+_DEFAULT_ENV = {"LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeRequest:
+    """A file or folder whose digest the plan needs, relative to the spec's root."""
+
+    source: str
+    exclude: tuple[str, ...] = ()
+
+
+def tree_requests(cells: Iterable[Cell]) -> frozenset[TreeRequest]:
+    """Every folder and file of the project that the cells copy or build."""
+    requests = set[TreeRequest]()
+    for cell in cells:
+        requests.update(TreeRequest(source=item.source, exclude=item.exclude) for item in cell.copy)
+        requests.update(
+            TreeRequest(source=package.path) for package in cell.packages if isinstance(package, PathPackage)
+        )
+    return frozenset(requests)
+
+
+def image_env(cell: Cell) -> dict[str, str]:
+    """The variables the image sets; ``PATH`` holds what goes before the base's own."""
+    env = dict(_DEFAULT_ENV)
+    if cell.python:
+        env["PATH"] = f"{PREFIX}/bin"
+        env["VIRTUAL_ENV"] = PREFIX
+    if cell.timezone:
+        env["TZ"] = cell.timezone
+    env.update(cell.env)
+    return env
+
+
+def _labels(cell: Cell) -> dict[str, str]:
+    return {"dev.layerwright.accelerator": cell.accelerator, "dev.layerwright.role": cell.role, **cell.labels}
+
+
+class _CellPlanner:
+    """Collects one cell's nodes in layer order."""
+
+    def __init__(
+        self, cell: Cell, locked: LockedCell, trees: Mapping[TreeRequest, str], parent: "_CellPlanner | None"
+    ) -> None:
+        self.cell = cell
+        self.locked = locked
+        self.trees = trees
+        self.parent = parent
+        self.nodes: list[Node] = []
+        self.builds: list[Node] = []
+        self.python: Node | None = None
+        self.system: tuple[str, ...] = ()  # digests of the nodes a build tool or interpreter stands on
+        if parent is not None:
+            self.nodes = [node for node in parent.nodes if _is_inherited(node)]
+            self.python = parent.python
+            self.system = parent.system
+
+    def _add(self, node: Node) -> Node:
+        self.nodes.append(node)
+        return node
+
+    def plan(self) -> None:
+        self._base()
+        self._apt()
+        self._python()
+        self._wheels()
+        self._files()
+        self._copies()
+        self._runs()
+        self._config()
+
+    def _base(self) -> None:
+        if self.parent is not None:
+            return
+        base = self.locked.base
+        node = make_node(Base(base=base, platform=self.locked.platform), (), f"base {self.cell.base}")
+        self._add(node)
+        self.system = (node.digest,)
+
+    def _apt(self) -> None:
+        if not self.locked.apt:
+            return
+        requested = tuple(sorted(name.partition("=")[0] for name in self.cell.apt))
+        step = InstallApt(debs=self.locked.apt, requested=requested)
+        inputs = tuple(node.digest for node in self.nodes if _is_content(node))
+        names = requested if len(requested) <= 4 else (*requested[:3], f"and {len(requested) - 3} more")
+        node = self._add(make_node(step, inputs, f"apt {' '.join(names)}"))
+        self.system = (*self.system, node.digest)
+
+    def _python(self) -> None:
+        if not self.cell.python or self.python is not None:
+            return
+        base = self.locked.base
+        if not base.interpreter:
+            raise UsageError(
+                f"{self.cell.name}: the base {self.cell.base} has no Python {self.cell.python}",
+                where=self.cell.location,
+                hint="choose a base that carries it, or remove `python` and `packages`",
+            )
+        step = InstallPython(version=self.cell.python, interpreter=base.interpreter, full_version=base.python)
+        # An interpreter whose exact version is unknown is only known by the base that carries it.
+        inputs = () if base.python else self.system[:1]
+        self.python = self._add(make_node(step, inputs, f"python {self.cell.python}"))
+
+    def _build(self, source: LockedSource) -> WheelInput:
+        location = next(
+            (
+                package.location
+                for package in self.cell.packages
+                if isinstance(package, PathPackage) and package.path == source.source
+            ),
+            self.cell.location,
+        )
+        tree = self.trees[TreeRequest(source=source.source)] if source.kind == "path" else ""
+        step = BuildWheel(source=source, tree_digest=tree, location=location)
+        inputs = self.system if self.python is None else (*self.system, self.python.digest)
+        node = make_node(step, inputs, f"build {source.name} {source.version}")
+        self.builds.append(node)
+        self._add(node)
+        return WheelInput(
+            name=source.name, version=source.version, requested=source.requested, built_by=node.digest
+        )
+
+    def _wheels(self) -> None:
+        wheels = {
+            wheel.name: WheelInput(
+                name=wheel.name,
+                version=wheel.version,
+                file=wheel.file,
+                sha256=wheel.sha256,
+                size=wheel.size,
+                index=wheel.index,
+                url=wheel.url,
+                requested=wheel.requested,
+            )
+            for wheel in self.locked.wheels
+        }
+        built = tuple(self._build(source) for source in self.locked.sources)
+        if not wheels and not built:
+            return
+        others = len(self.nodes) + len(self.cell.models) + len(self.cell.copy) + len(self.cell.run) + 4
+        factor = 2 if self.cell.bytecode else 1
+        budget = max(1, (LAYER_BUDGET - others) // factor)
+        names = group_wheels([(wheel.name, wheel.size) for wheel in wheels.values()], budget=budget)
+        groups = [tuple(wheels[name] for name in group) for group in names]
+        if built:
+            groups.append(built)
+        parts = ("files", "bytecode") if self.cell.bytecode else ("files",)
+        for part in parts:
+            for group in groups:
+                self._install(group, part)
+
+    def _install(self, group: tuple[WheelInput, ...], part: str) -> None:
+        ordered = tuple(sorted(group, key=lambda wheel: wheel.name))
+        built = [wheel.built_by for wheel in ordered if wheel.built_by]
+        step = InstallWheels(
+            wheels=ordered, part="bytecode" if part == "bytecode" else "files", python=self.cell.python
+        )
+        inputs = list(built)
+        if part == "bytecode" and self.python is not None:
+            inputs.append(self.python.digest)
+        first = ordered[0]
+        title = f"{first.name} {first.version}" if len(ordered) == 1 else f"{len(ordered)} wheels"
+        self._add(make_node(step, inputs, title if part == "files" else f"{title} (bytecode)"))
+
+    def _files(self) -> None:
+        for model in self.cell.models:
+            step = FetchFile(
+                url=model.url, sha256=model.sha256, to=model.to, mode=model.mode, location=model.location
+            )
+            self._add(make_node(step, (), f"file {model.to}"))
+
+    def _copies(self) -> None:
+        for item in self.cell.copy:
+            digest = self.trees[TreeRequest(source=item.source, exclude=item.exclude)]
+            step = CopyTree(
+                source=item.source,
+                to=item.to,
+                exclude=item.exclude,
+                tree_digest=digest,
+                location=item.location,
+            )
+            self._add(make_node(step, (), f"copy {item.source} {item.to}"))
+
+    def _runs(self) -> None:
+        for item in self.cell.run:
+            self._command(item, keep=True)
+        for item in self.cell.smoke:
+            self._command(item, keep=False)
+
+    def _command(self, item: RunItem, *, keep: bool) -> None:
+        step = RunCommand(
+            argv=item.argv,
+            script=item.script,
+            secrets=item.secrets,
+            network=item.network,
+            env={**image_env(self.cell), **item.env},
+            workdir=self.cell.workdir,
+            keep=keep,
+            location=item.location,
+        )
+        inputs = tuple(node.digest for node in self.nodes if _is_content(node))
+        text = item.script.strip().splitlines()[0] if item.script.strip() else " ".join(item.argv)
+        self._add(make_node(step, inputs, f"{'run' if keep else 'smoke'} {text}"))
+
+    def _config(self) -> None:
+        cell = self.cell
+        step = SetConfig(
+            env=image_env(cell),
+            workdir=cell.workdir,
+            entrypoint=cell.entrypoint,
+            command=cell.command,
+            labels=_labels(cell),
+        )
+        inputs = tuple(node.digest for node in self.nodes if not isinstance(node.step, BuildWheel))
+        self._add(make_node(step, inputs, "config"))
+
+
+def _is_content(node: Node) -> bool:
+    """Whether the node adds to the file system; smoke tests, builds of wheels and the config do not."""
+    match node.step:
+        case RunCommand(keep=keep):
+            return keep
+        case BuildWheel() | SetConfig():
+            return False
+        case _:
+            return True
+
+
+def _is_inherited(node: Node) -> bool:
+    """Whether a child's plan starts with the node: its parent's smoke tests and config are not repeated."""
+    return _is_content(node) or isinstance(node.step, BuildWheel)
+
+
+def make_plan(
+    spec: Spec, lock: Lock, trees: Mapping[TreeRequest, str], *, cells: Iterable[str] | None = None
+) -> Plan:
+    """Plan the named cells (all of them by default) and the parents they stand on.
+
+    Args:
+        spec: the spec.
+        lock: a lock that holds every needed cell.
+        trees: digest of every ``tree_requests`` of the needed cells.
+        cells: names of cells.
+
+    Raises:
+        UsageError: a cell is not in the lock, or its base lacks the interpreter.
+    """
+    asked = list(spec.cells if cells is None else cells)
+    planners = dict[str, _CellPlanner]()
+
+    def planner(name: str) -> _CellPlanner:
+        if name not in planners:
+            cell = spec.cells[name]
+            locked = lock.cells.get(name)
+            if locked is None:
+                raise UsageError(f"the lock has no entry for {name}", hint="run `layerwright lock`")
+            parent = planner(cell.base.source) if cell.base.kind == "image" else None
+            if parent is not None:
+                # The child runs on its parent's interpreter.
+                locked = replace(locked, base=parent.locked.base)
+            made = _CellPlanner(cell, locked, trees, parent)
+            made.plan()
+            planners[name] = made
+        return planners[name]
+
+    for name in asked:
+        planner(name)
+    return Plan(
+        cells=tuple(
+            CellPlan(
+                cell=name,
+                references=made.cell.references,
+                platform=made.locked.platform,
+                nodes=tuple(made.nodes),
+                parent=made.cell.base.source if made.parent is not None else "",
+            )
+            for name, made in planners.items()
+        )
+    )

@@ -1,0 +1,92 @@
+"""Spec + lock → plan, with the project's folders read for their digests."""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+
+from layerwright.core.errors import UsageError
+from layerwright.lock.model import Lock
+from layerwright.plan.build import TreeRequest, make_plan, tree_requests
+from layerwright.plan.steps import Plan
+from layerwright.spec.fingerprint import cell_resolution_digest
+from layerwright.spec.model import Spec
+from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells
+
+__all__ = ["Planned", "plan_cells", "plan_spec", "scan_trees", "stale_cells", "with_parents"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan and what it was made from."""
+
+    spec: Spec
+    lock: Lock
+    plan: Plan
+
+
+def with_parents(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
+    """The cells and every cell they stand on, parents first."""
+    wanted = dict[str, None]()
+
+    def add(name: str) -> None:
+        base = spec.cells[name].base
+        if base.kind == "image":
+            add(base.source)
+        wanted[name] = None
+
+    for name in names:
+        add(name)
+    return tuple(wanted)
+
+
+def stale_cells(spec: Spec, lock: Lock | None, names: Iterable[str]) -> tuple[str, ...]:
+    """Cells whose part of the spec is not what the lock was made from."""
+    stale = []
+    for name in names:
+        locked = None if lock is None else lock.cells.get(name)
+        if locked is None or locked.spec_digest != cell_resolution_digest(spec.cells[name], spec):
+            stale.append(name)
+    return tuple(stale)
+
+
+def scan_trees(
+    spec: Spec, names: Iterable[str], cache: MutableMapping[str, str] | None = None
+) -> Mapping[TreeRequest, str]:
+    """Digest of every folder and file the cells copy or build.
+
+    Args:
+        spec: the spec.
+        names: cells.
+        cache: file digests by path, size and time, so that unchanged files are not read again.
+    """
+    from layerwright.layers.tree import scan_tree  # noqa: PLC0415 - start-up
+
+    requests = tree_requests(spec.cells[name] for name in names)
+    return {
+        request: scan_tree(spec.root / request.source, exclude=request.exclude, cache=cache).digest
+        for request in sorted(requests, key=lambda item: (item.source, item.exclude))
+    }
+
+
+def plan_spec(spec: Spec, lock: Lock, names: Iterable[str], trees: Mapping[TreeRequest, str]) -> Plan:
+    """The plan of the named cells."""
+    return make_plan(spec, lock, trees, cells=names)
+
+
+def plan_cells(session: Session, images: Iterable[str]) -> Plan:
+    """Plan images of the spec from the lock as it stands.
+
+    Raises:
+        UsageError: there is no lock, or it is out of date for one of the cells.
+    """
+    spec = read_spec(session)
+    names = with_parents(spec, select_cells(spec, images))
+    lock = read_locked(spec)
+    if lock is None:
+        raise UsageError(f"there is no {lock_path(spec).name} yet", hint="run `layerwright lock`")
+    stale = stale_cells(spec, lock, names)
+    if stale:
+        raise UsageError(
+            f"{lock_path(spec).name} is out of date for {', '.join(stale)}",
+            hint="run `layerwright lock`; it changes only what the spec asks for",
+        )
+    return plan_spec(spec, lock, names, scan_trees(spec, names))

@@ -1,0 +1,105 @@
+"""What a workflow works on: a spec, a store and a host. Parts are made when first asked for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerwright.core.errors import UsageError
+from layerwright.core.events import Reporter
+from layerwright.host.environment import HostEnvironment
+from layerwright.spec.model import Spec
+
+if TYPE_CHECKING:
+    from layerwright.lock.model import Lock
+    from layerwright.store import Store
+
+__all__ = ["LOCK_NAME", "Session", "lock_path", "read_locked", "read_spec", "select_cells"]
+
+LOCK_NAME = "layerwright.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command's surroundings.
+
+    Attributes:
+        host: environment, identity and home of the caller.
+        reporter: takes events.
+        start: folder the search for the spec starts from.
+        spec_file: the spec when it was named, else None.
+        store_root: folder of the store.
+        offline: nothing may be asked of the network.
+    """
+
+    host: HostEnvironment
+    reporter: Reporter
+    start: Path
+    spec_file: Path | None
+    store_root: Path
+    offline: bool
+
+    @property
+    def store(self) -> "Store":
+        """The store; opening it is cheap."""
+        from layerwright.store import Store  # noqa: PLC0415 - start-up
+
+        return Store(self.store_root)
+
+
+def read_spec(session: Session) -> Spec:
+    """Find, read and check the spec.
+
+    Raises:
+        SpecError: with every problem at once.
+        UsageError: there is no spec.
+    """
+    from layerwright.spec.load import load_spec  # noqa: PLC0415 - start-up
+
+    return load_spec(session.spec_file, session.start)
+
+
+def lock_path(spec: Spec) -> Path:
+    """The lock stands beside the spec."""
+    return spec.root / LOCK_NAME
+
+
+def read_locked(spec: Spec) -> "Lock | None":
+    """The lock, or None when there is none yet.
+
+    Raises:
+        SpecError: the file is damaged or of an unknown version.
+    """
+    from layerwright.lock import read_lock  # noqa: PLC0415 - start-up
+
+    path = lock_path(spec)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return read_lock(text, file=str(path))
+
+
+def select_cells(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
+    """Cells meant by the names: a cell, an image (all its cells), or nothing for every cell.
+
+    Raises:
+        UsageError: a name is neither; it lists what there is.
+    """
+    wanted = list(names)
+    if not wanted:
+        return tuple(spec.cells)
+    chosen = dict[str, None]()
+    for name in wanted:
+        matches = [cell.name for cell in spec.cells.values() if name in {cell.name, cell.image}]
+        if not matches:
+            import difflib  # noqa: PLC0415 - only on error
+
+            known = sorted({cell.image for cell in spec.cells.values()} | set(spec.cells))
+            near = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"{spec.file} describes no image {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else f"it describes {', '.join(known)}",
+            )
+        chosen.update(dict.fromkeys(matches))
+    return tuple(chosen)
