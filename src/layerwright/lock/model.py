@@ -40,7 +40,7 @@ class LockedBase:
         digest: manifest digest (``oci``, ``registry``), config digest (``docker``, ``archive``), digest of
             the package list (``debian``), empty for ``image``.
         debs: the packages a ``debian`` base is made of, by name.
-        python: full interpreter version found or locked, such as ``3.11.2``; empty without one or when unknown.
+        python: full interpreter version, such as ``3.11.2``; empty without one or when unknown.
         interpreter: absolute path of the interpreter, such as ``/usr/bin/python3.11``; empty without one.
         glibc: ``2.36``; empty when unknown.
     """

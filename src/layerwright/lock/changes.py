@@ -1,0 +1,215 @@
+"""What differs between two locks, for people who review one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from layerwright.core.addresses import mask_credentials
+from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource, LockedWheel
+
+__all__ = ["Change", "describe", "diff"]
+
+Subject = Literal["cell", "base", "python", "platform", "deb", "package", "file"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        cells: names of the cells it concerns, at least one: the same change is told once.
+        subject: what kind of thing changed.
+        name: its name; for ``base``, ``python`` and ``platform`` the same word.
+        old, new: versions, or digests cut short where there is none; empty for what was not there, or is gone.
+        origin: index, address or kind of source it comes from now, empty when nothing is to be said.
+        note: what else changed, such as ``other bytes``; empty when the versions say it all.
+    """
+
+    cells: tuple[str, ...]
+    subject: Subject
+    name: str
+    old: str = ""
+    new: str = ""
+    origin: str = ""
+    note: str = ""
+
+
+def diff(old: Lock | None, new: Lock) -> tuple[Change, ...]:
+    """Changes in the order of the cells of ``new``, then of cells that are gone; empty for equal locks.
+
+    The digest of the spec part alone is no change: it says that the spec was edited, not what is installed.
+    """
+    before = old.cells if old else {}
+    changes: dict[Change, tuple[str, ...]] = {}
+    for name in sorted({*before, *new.cells}, key=lambda cell: (cell not in new.cells, cell)):
+        for change in _cell_changes(before.get(name), new.cells.get(name)):
+            plain = replace(change, cells=())
+            if change.subject == "cell":
+                plain = replace(plain, name=name)
+            changes[plain] = (*changes.get(plain, ()), name)
+    return tuple(replace(change, cells=cells) for change, cells in changes.items())
+
+
+def describe(change: Change) -> str:
+    """One line, such as ``infer: numpy 2.1.0 → 2.2.0 (pypi)``."""
+    place = ", ".join(change.cells)
+    if change.subject == "cell":
+        return f"{place}: {'new' if change.new else 'removed'}"
+    name = (
+        change.name
+        if change.subject in {"package", "file", "python", "platform"}
+        else f"{change.subject} {change.name}"
+    )
+    if change.subject == "base":
+        name = "base"
+    if change.old and change.new and change.old != change.new:
+        text = f"{name} {change.old} → {change.new}"
+    elif change.old and change.new:
+        text = f"{name} {change.new}"
+    elif change.new:
+        text = f"{name} {change.new} added"
+    else:
+        text = f"{name} {change.old} removed"
+    if change.note:
+        text += f", {change.note}"
+    return f"{place}: {text} ({change.origin})" if change.origin else f"{place}: {text}"
+
+
+def _cell_changes(old: LockedCell | None, new: LockedCell | None) -> Iterator[Change]:
+    if new is None:
+        yield Change(cells=(), subject="cell", name="", old="locked")
+        return
+    if old is None:
+        yield Change(cells=(), subject="cell", name="", new="locked")
+        old = LockedCell(
+            name=new.name, spec_digest="", base=new.base, python=new.python, platform=new.platform
+        )
+    if old.platform != new.platform:
+        yield Change(cells=(), subject="platform", name="platform", old=old.platform, new=new.platform)
+    if old.python != new.python:
+        yield Change(cells=(), subject="python", name="python", old=old.python, new=new.python)
+    yield from _base_changes(old.base, new.base)
+    yield from _deb_changes(old.apt, new.apt)
+    yield from _package_changes(old, new)
+    yield from _file_changes(old.files, new.files)
+
+
+def _base_changes(old: LockedBase, new: LockedBase) -> Iterator[Change]:
+    if old == new:
+        return
+    names = [f"{base.kind}:{base.source}" for base in (old, new)]
+    if names[0] != names[1]:
+        yield Change(cells=(), subject="base", name="base", old=names[0], new=names[1])
+        return
+    debs = tuple(_deb_changes(old.debs, new.debs))
+    if debs:
+        yield Change(
+            cells=(), subject="base", name="base", old=names[0], new=names[1], note="other packages:"
+        )
+        yield from debs
+    elif old.digest != new.digest:
+        digests = [base.digest.removeprefix("sha256:")[:12] for base in (old, new)]
+        yield Change(cells=(), subject="base", name="base", old=digests[0], new=digests[1], origin=names[1])
+    else:
+        note = ", ".join(
+            f"{key} {getattr(old, key) or 'unknown'} → {getattr(new, key) or 'unknown'}"
+            for key in ("python", "interpreter", "glibc")
+            if getattr(old, key) != getattr(new, key)
+        )
+        yield Change(cells=(), subject="base", name="base", old=names[0], new=names[1], note=note)
+
+
+def _deb_changes(old: Sequence[Deb], new: Sequence[Deb]) -> Iterator[Change]:
+    before = {(deb.name, deb.architecture): deb for deb in old}
+    after = {(deb.name, deb.architecture): deb for deb in new}
+    for key in sorted({*before, *after}):
+        was, now = before.get(key), after.get(key)
+        if was == now:
+            continue
+        note = (
+            "other bytes" if was and now and was.version == now.version and was.sha256 != now.sha256 else ""
+        )
+        if was and now and was.version == now.version and not note:
+            note = "other place"
+        yield Change(
+            cells=(),
+            subject="deb",
+            name=key[0],
+            old=was.version if was else "",
+            new=now.version if now else "",
+            note=note,
+        )
+
+
+def _package_changes(old: LockedCell, new: LockedCell) -> Iterator[Change]:
+    before = _packages(old)
+    after = _packages(new)
+    for name in sorted({*before, *after}):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        yield Change(
+            cells=(),
+            subject="package",
+            name=name,
+            old=was.version if was else "",
+            new=now.version if now else "",
+            origin=_origin(now) if now else "",
+            note=_package_note(was, now) if was and now else "",
+        )
+
+
+def _packages(cell: LockedCell) -> dict[str, LockedWheel | LockedSource]:
+    packages: dict[str, LockedWheel | LockedSource] = {wheel.name: wheel for wheel in cell.wheels}
+    packages.update((source.name, source) for source in cell.sources)
+    return packages
+
+
+def _package_note(was: LockedWheel | LockedSource, now: LockedWheel | LockedSource) -> str:
+    notes = []
+    if type(was) is not type(now):
+        notes.append("now a wheel" if isinstance(now, LockedWheel) else f"now built from {now.kind}")
+    elif isinstance(was, LockedSource) and isinstance(now, LockedSource) and was.commit != now.commit:
+        notes.append(f"commit {was.commit[:12] or 'none'} → {now.commit[:12] or 'none'}")
+    elif was.version == now.version and was.sha256 != now.sha256:
+        notes.append(
+            f"other bytes ({_file(was)} → {_file(now)})" if _file(was) != _file(now) else "other bytes"
+        )
+    if _origin(was) != _origin(now):
+        notes.append(f"was from {_origin(was)}")
+    if was.requested != now.requested:
+        notes.append(
+            "now asked for by the spec" if now.requested else "no longer asked for by the spec itself"
+        )
+    return ", ".join(notes) or ("other details" if was.version == now.version else "")
+
+
+def _file(package: LockedWheel | LockedSource) -> str:
+    return package.file if isinstance(package, LockedWheel) else package.source
+
+
+def _origin(package: LockedWheel | LockedSource) -> str:
+    if package.index:
+        return package.index
+    if isinstance(package, LockedSource) and package.kind != "sdist":
+        return f"{package.kind} {mask_credentials(package.source)}"
+    return mask_credentials(package.url)
+
+
+def _file_changes(old: Sequence[LockedFile], new: Sequence[LockedFile]) -> Iterator[Change]:
+    before = {file.to: file for file in old}
+    after = {file.to: file for file in new}
+    for to in sorted({*before, *after}):
+        was, now = before.get(to), after.get(to)
+        if was == now:
+            continue
+        same = was is not None and now is not None and was.sha256 == now.sha256
+        yield Change(
+            cells=(),
+            subject="file",
+            name=to,
+            old=was.sha256[:12] if was else "",
+            new=now.sha256[:12] if now else "",
+            origin=mask_credentials(now.url) if now else "",
+            note="other address or size" if same else "",
+        )
