@@ -7,6 +7,7 @@ from typing import Protocol
 from layerwright.core.errors import LayerwrightError
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
+from layerwright.oci.layer import Layer
 from layerwright.plan.steps import CellPlan, Plan
 
 __all__ = ["Backend", "BuiltImage", "BuiltLayer", "CellFailure", "Outcome", "WheelPart"]
@@ -49,6 +50,18 @@ class BuiltLayer:
     python: str = ""
     trees: tuple[str, ...] = ()
     private: bool = True
+
+    @property
+    def plain(self) -> Layer:
+        """The layer as manifests know it."""
+        return Layer(
+            diff_id=self.diff_id,
+            digest=self.digest,
+            size=self.size,
+            tar_size=self.tar_size,
+            created_by=self.created_by,
+            media_type=self.media_type,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

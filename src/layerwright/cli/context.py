@@ -25,7 +25,7 @@ class Context:
     @classmethod
     def make(cls, terminal: Terminal, variables: Mapping[str, str], options: argparse.Namespace) -> Self:
         """Wire a session from the environment and the global options."""
-        host = HostEnvironment.make(variables)
+        host = HostEnvironment.gather(variables)
         reporter = make_reporter(terminal)
         file = getattr(options, "file", None)
         store = getattr(options, "store", None) or variables.get("LAYERWRIGHT_STORE")

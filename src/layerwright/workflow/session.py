@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ __all__ = ["LOCK_NAME", "Session", "lock_path", "read_locked", "read_spec", "sel
 LOCK_NAME = "layerwright.lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """One command's surroundings.
 
@@ -39,9 +40,9 @@ class Session:
     store_root: Path
     offline: bool
 
-    @property
+    @cached_property
     def store(self) -> "Store":
-        """The store; opening it is cheap."""
+        """The store; what this process uses of it is not pruned by others while it lives."""
         from layerwright.store import Store  # noqa: PLC0415 - start-up
 
         return Store(self.store_root)

@@ -1,0 +1,134 @@
+"""The bytes and the extracted trees of built layers, made from the store when they are asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from layerwright.backends.base import BuiltLayer, WheelPart
+from layerwright.core.errors import IntegrityError
+from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
+from layerwright.oci.digest import Digest
+from layerwright.oci.layer import Layer
+from layerwright.store import Store
+
+__all__ = ["StoreBlobs", "blob_tar", "layer_trees", "wheel_files", "wheel_tree_key"]
+
+_CHUNK = 1 << 20
+
+
+def wheel_files(store: Store, wheels: Sequence[WheelPart]) -> tuple[WheelFile, ...]:
+    """The parts as files of the store."""
+    return tuple(
+        WheelFile(
+            path=store.path("wheels", part.sha256),
+            sha256=part.sha256,
+            file=part.file,
+            name=part.name,
+            version=part.version,
+            requested=part.requested,
+            direct_url=part.direct_url,
+        )
+        for part in wheels
+    )
+
+
+def blob_tar(store: Store, layer: BuiltLayer | Layer) -> Iterator[bytes]:
+    """The uncompressed tar of a layer whose blob is kept."""
+    from layerwright.layers.inflate import gunzip  # noqa: PLC0415 - start-up
+
+    path = store.path("blobs", layer.digest.hex)
+    chunks = _read(path)
+    return gunzip(chunks) if layer.media_type.endswith("gzip") else chunks
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+class StoreBlobs:
+    """Gives the bytes of the layers of some images (an ``oci.blobs.BlobSource``)."""
+
+    def __init__(self, store: Store, layers: Sequence[BuiltLayer]) -> None:
+        self.store = store
+        self.layers: Mapping[str, BuiltLayer] = {layer.digest: layer for layer in layers}
+
+    def open_blob(self, layer: Layer) -> Iterator[bytes]:
+        """The blob as its digest names it.
+
+        Raises:
+            IntegrityError: the store's bytes give another digest.
+        """
+        built = self.layers[layer.digest]
+        if not built.wheels:
+            return _read(self.store.path("blobs", built.digest.hex))
+        files = wheel_files(self.store, built.wheels)
+        return _checked(emit_blob(files, prefix=built.prefix, python=built.python), built.digest, built.created_by)
+
+    def open_tar(self, layer: Layer) -> Iterator[bytes]:
+        """The tar as its diff id names it.
+
+        Raises:
+            IntegrityError: the store's bytes give another diff id.
+        """
+        built = self.layers[layer.digest]
+        if not built.wheels:
+            return blob_tar(self.store, built)
+        files = wheel_files(self.store, built.wheels)
+        return _checked(emit_tar(files, prefix=built.prefix, python=built.python), built.diff_id, built.created_by)
+
+
+def _checked(chunks: Iterator[bytes], expected: Digest, what: str) -> Iterator[bytes]:
+    """The chunks; the end is only reached when they have the expected digest."""
+    import hashlib  # noqa: PLC0415 - start-up
+
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+        yield chunk
+    if state.hexdigest() != expected.hex:
+        raise IntegrityError(
+            f"the store's wheels no longer give the layer {expected.short} ({what})",
+            hint="run `layerwright store verify --repair` and build again",
+        )
+
+
+def wheel_tree_key(part: WheelPart, *, prefix: str, python: str) -> str:
+    """Store key of a wheel's extracted tree."""
+    from layerwright.layers import LAYER_FORMAT  # noqa: PLC0415 - start-up
+    from layerwright.plan.nodes import canonical  # noqa: PLC0415 - start-up
+
+    fields = [LAYER_FORMAT, part.sha256, part.requested, part.direct_url, prefix, python]
+    return "wheel-" + Digest.of(canonical(fields)).hex
+
+
+def layer_trees(store: Store, layer: BuiltLayer, *, as_root: bool) -> tuple[Path, ...]:
+    """The layer's extracted trees, bottom first; what is missing is extracted now."""
+    paths = [store.tree(key) for key in layer.trees]
+    if layer.trees and all(paths):
+        return tuple(path for path in paths if path is not None)
+    if layer.wheels and len(layer.trees) == len(layer.wheels):
+        return tuple(
+            path if path is not None else _extract_wheel(store, layer, part, key)
+            for path, part, key in zip(paths, layer.wheels, layer.trees, strict=True)
+        )
+    key = layer.diff_id.hex
+    found = store.tree(key)
+    if found is None:
+        with store.make_tree(key) as folder:
+            extract_layer(StoreBlobs(store, [layer]).open_tar(layer.plain), folder, as_root=as_root)
+        found = store.tree(key)
+    if found is None:
+        raise IntegrityError(f"the tree of layer {layer.diff_id.short} vanished while it was being used")
+    return (found,)
+
+
+def _extract_wheel(store: Store, layer: BuiltLayer, part: WheelPart, key: str) -> Path:
+    (file,) = wheel_files(store, [part])
+    with store.make_tree(key) as folder:
+        wheel_layer([file], prefix=layer.prefix, python=layer.python, trees={part.sha256: folder})
+    found = store.tree(key)
+    if found is None:
+        raise IntegrityError(f"the tree of {part.file} vanished while it was being used")
+    return found
+

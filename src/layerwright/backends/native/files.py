@@ -1,0 +1,89 @@
+"""Steps that only put files into the image: the environment skeleton, models, the project's own files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from layerwright.backends.base import BuiltLayer
+from layerwright.backends.native.results import NodeResult
+from layerwright.backends.native.workshop import Workshop
+from layerwright.core.errors import BuildError
+from layerwright.layers import LayerDigests, scan_tree, tree_layer
+from layerwright.oci.layer import GZIP_LAYER
+from layerwright.plan.steps import CopyTree, FetchFile, InstallPython
+
+__all__ = ["copy_tree", "fetch_file", "install_python", "write_blob"]
+
+
+def write_blob(
+    workshop: Workshop, created_by: str, write: Callable[[BinaryIO], LayerDigests], *, private: bool = True
+) -> NodeResult:
+    """Write a layer's blob to the store.
+
+    Args:
+        workshop: where to.
+        created_by: one line for the image's history.
+        write: writes the blob and returns its digests.
+        private: see ``BuiltLayer``.
+    """
+    with workshop.store.writer("blobs") as out:
+        digests = write(out)
+    layer = BuiltLayer(
+        diff_id=digests.diff_id,
+        digest=digests.digest,
+        size=digests.size,
+        tar_size=digests.tar_size,
+        created_by=created_by,
+        media_type=GZIP_LAYER,
+        private=private,
+    )
+    return NodeResult(layers=(layer,), bytes_written=digests.size)
+
+
+def install_python(workshop: Workshop, step: InstallPython) -> NodeResult:
+    """The environment skeleton, as ``python -m venv --without-pip`` lays it out."""
+    with workshop.store.scratch() as scratch:
+        root = scratch / "environment"
+        write_environment(root, step)
+        scan = scan_tree(root, exclude=())
+        return write_blob(
+            workshop, f"layerwright: python {step.version}", lambda out: tree_layer(scan, to=step.prefix, out=out)
+        )
+
+
+def write_environment(root: Path, step: InstallPython) -> None:
+    """Write the skeleton into an absent folder."""
+    binaries = root / "bin"
+    site_packages = root / "lib" / f"python{step.version}" / "site-packages"
+    binaries.mkdir(parents=True)
+    site_packages.mkdir(parents=True)
+    version = f"version = {step.full_version}\n" if step.full_version else ""
+    home = step.interpreter.rpartition("/")[0]
+    (root / "pyvenv.cfg").write_text(
+        f"home = {home}\ninclude-system-site-packages = false\n{version}", encoding="utf-8"
+    )
+    (binaries / "python").symlink_to(step.interpreter)
+    (binaries / "python3").symlink_to("python")
+    (binaries / f"python{step.version}").symlink_to("python")
+
+
+def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:
+    """A model, fetched and checked before."""
+    path = workshop.store.path("files", step.sha256)
+    return write_blob(
+        workshop,
+        f"layerwright: file {step.to}",
+        lambda out: tree_layer(path, to=step.to, out=out, mode=step.mode),
+    )
+
+
+def copy_tree(workshop: Workshop, step: CopyTree) -> NodeResult:
+    """The project's own files; refused when they changed since the plan was made."""
+    scan = scan_tree(workshop.root / step.source, exclude=step.exclude)
+    if scan.digest != step.tree_digest:
+        raise BuildError(
+            f"{step.source} changed while the build was running", where=step.location, hint="build again"
+        )
+    return write_blob(
+        workshop, f"layerwright: copy {step.source} {step.to}", lambda out: tree_layer(scan, to=step.to, out=out)
+    )

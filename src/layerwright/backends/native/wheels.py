@@ -1,0 +1,135 @@
+"""Steps that put wheels and their bytecode into the image."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from layerwright.backends.base import BuiltLayer, WheelPart
+from layerwright.backends.native.blobs import layer_trees, wheel_files, wheel_tree_key
+from layerwright.backends.native.files import write_blob
+from layerwright.backends.native.results import NodeResult
+from layerwright.backends.native.workshop import Workshop
+from layerwright.layers import BYTECODE_FORMAT, bytecode_layer, bytecode_script, wheel_layer
+from layerwright.oci.digest import Digest
+from layerwright.oci.layer import GZIP_LAYER
+from layerwright.plan.nodes import canonical
+from layerwright.plan.steps import InstallWheels
+
+__all__ = ["compile_bytecode", "install_wheels", "title_of"]
+
+
+def title_of(parts: Sequence[WheelPart]) -> str:
+    """One line for the image's history."""
+    if len(parts) == 1:
+        return f"{parts[0].name} {parts[0].version}"
+    return " ".join(f"{part.name}=={part.version}" for part in parts)
+
+
+def install_wheels(workshop: Workshop, step: InstallWheels, parts: tuple[WheelPart, ...], task: str) -> NodeResult:
+    """The wheels' files as one layer, and each wheel's tree beside it, from one read of each wheel."""
+    store = workshop.store
+    keys = tuple(wheel_tree_key(part, prefix=step.prefix, python=step.python) for part in parts)
+    files = wheel_files(store, parts)
+    total = sum(file.path.stat().st_size for file in files)
+    title = title_of(parts) if len(parts) == 1 else f"{len(parts)} wheels"
+    with ExitStack() as stack:
+        progress = stack.enter_context(workshop.task(task, title, "layer", total_bytes=total))
+        trees = {
+            part.sha256: stack.enter_context(store.make_tree(key))
+            for part, key in zip(parts, keys, strict=True)
+            if store.tree(key) is None
+        }
+        digests = wheel_layer(files, prefix=step.prefix, python=step.python, trees=trees, progress=progress)
+    layer = BuiltLayer(
+        diff_id=digests.diff_id,
+        digest=digests.digest,
+        size=digests.size,
+        tar_size=digests.tar_size,
+        created_by=f"layerwright: wheels {title_of(parts)}",
+        media_type=GZIP_LAYER,
+        wheels=parts,
+        prefix=step.prefix,
+        python=step.python,
+        trees=keys,
+        private=False,
+    )
+    return NodeResult(layers=(layer,))
+
+
+def compile_bytecode(
+    workshop: Workshop,
+    step: InstallWheels,
+    parts: tuple[WheelPart, ...],
+    *,
+    python_node: str,
+    system: Sequence[Path],
+    wheel_trees: Sequence[Path],
+    task: str,
+) -> NodeResult:
+    """The wheels' .pyc files as one layer, compiled by the image's own interpreter.
+
+    Args:
+        workshop: shared parts.
+        step: what to do.
+        parts: the wheels.
+        python_node: digest of the ``InstallPython`` node, which pins the interpreter.
+        system: trees that carry the interpreter, bottom first.
+        wheel_trees: the wheels' trees, in the order of ``parts``.
+        task: name for events.
+    """
+    keys = tuple(_bytecode_key(part, step, python_node) for part in parts)
+    store = workshop.store
+    title = title_of(parts) if len(parts) == 1 else f"{len(parts)} wheels"
+    with workshop.task(task, title, "bytecode"):
+        missing = [
+            (key, tree) for key, tree in zip(keys, wheel_trees, strict=True) if store.tree(key) is None
+        ]
+        if missing:
+            _compile(workshop, step, system, missing)
+        trees = [tree for key in keys if (tree := store.tree(key)) is not None]
+        result = write_blob(
+            workshop,
+            f"layerwright: bytecode {title_of(parts)}",
+            lambda out: bytecode_layer(trees, out),
+            private=False,
+        )
+    (layer,) = result.layers
+    from dataclasses import replace  # noqa: PLC0415 - start-up
+
+    return replace(result, layers=(replace(layer, trees=keys),))
+
+
+def _bytecode_key(part: WheelPart, step: InstallWheels, python_node: str) -> str:
+    fields = [BYTECODE_FORMAT, wheel_tree_key(part, prefix=step.prefix, python=step.python), python_node]
+    return "bytecode-" + Digest.of(canonical(fields)).hex
+
+
+def _compile(
+    workshop: Workshop, step: InstallWheels, system: Sequence[Path], missing: Iterable[tuple[str, Path]]
+) -> None:
+    """Compile wheels in one start of the image's interpreter, each into a tree of its own."""
+    from layerwright.sandbox import Bind, Command, assemble, execute  # noqa: PLC0415 - start-up
+
+    store = workshop.store
+    with ExitStack() as stack:
+        scratch = stack.enter_context(store.scratch())
+        script = scratch / "compile.py"
+        script.write_text(bytecode_script(), encoding="utf-8")
+        binds = [Bind(source=script, to="/run/layerwright/compile.py", read_only=True)]
+        jobs = []
+        for number, (key, tree) in enumerate(missing):
+            out = stack.enter_context(store.make_tree(key))
+            binds.append(Bind(source=tree, to=f"/run/layerwright/in/{number}", read_only=True))
+            binds.append(Bind(source=out, to=f"/run/layerwright/out/{number}", read_only=False))
+            jobs += [f"/run/layerwright/in/{number}", f"/run/layerwright/out/{number}"]
+        rootfs = stack.enter_context(
+            assemble(system, scratch=scratch / "root", capabilities=workshop.capabilities())
+        )
+        command = Command(
+            argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *jobs),
+            env={"PYTHONHASHSEED": "0", "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            cwd="/",
+            binds=tuple(binds),
+            network=False,
+        )
+        execute(rootfs, command, capabilities=workshop.capabilities(), check=True)

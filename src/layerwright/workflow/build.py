@@ -1,0 +1,144 @@
+"""Build cells: lock what is not locked, plan, build, put the images where they were asked for."""
+
+from collections.abc import Iterable, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from layerwright.backends.base import BuiltImage, Outcome
+from layerwright.core.errors import UsageError
+from layerwright.core.events import Notice
+from layerwright.lock.model import Lock
+from layerwright.plan.steps import Plan
+from layerwright.spec.model import Spec
+from layerwright.workflow.plan import plan_spec, scan_trees, stale_cells, with_parents
+from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells
+from layerwright.workflow.workshop import make_workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BuildRequest", "Built", "build_images", "prepare"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What is to be built.
+
+    Attributes:
+        images: images or cells; empty for all.
+        locked: the lock must fit the spec as it is; it is never written.
+    """
+
+    images: tuple[str, ...] = ()
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build gave, and from what."""
+
+    spec: Spec
+    plan: Plan
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A spec with a lock that fits, and the plan of the asked cells."""
+
+    spec: Spec
+    lock: Lock
+    plan: Plan
+    cells: tuple[str, ...]
+
+
+def prepare(session: Session, request: BuildRequest) -> Prepared:
+    """Read the spec, bring the lock up to date, plan.
+
+    Raises:
+        UsageError: the lock does not fit and ``locked`` was asked.
+    """
+    spec = read_spec(session)
+    cells = select_cells(spec, request.images)
+    names = with_parents(spec, cells)
+    lock = read_locked(spec)
+    stale = stale_cells(spec, lock, names)
+    if stale or lock is None:
+        if request.locked:
+            raise UsageError(
+                f"{LOCK_NAME} is {'missing' if lock is None else 'out of date for ' + ', '.join(stale)}",
+                hint="run `layerwright lock` and commit the result",
+            )
+        from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
+
+        reason = "there is no lock yet" if lock is None else f"the spec changed for {', '.join(stale)}"
+        session.reporter(Notice(message=f"{reason}: resolving, and writing {LOCK_NAME}"))
+        lock = update_lock(session, cells=names).lock
+    with _file_digests(session) as cache:
+        trees = scan_trees(spec, names, cache)
+    return Prepared(spec=spec, lock=lock, plan=plan_spec(spec, lock, names, trees), cells=cells)
+
+
+@contextmanager
+def _file_digests(session: Session) -> "Iterator[MutableMapping[str, str]]":
+    """Digests of the project's files by path, size and time, kept in the store between builds."""
+    import json  # noqa: PLC0415 - start-up
+
+    store = session.store
+    key = "project-files"
+    known = store.read_record("scans", key)
+    cache: dict[str, str] = json.loads(known) if known else {}
+    before = dict(cache)
+    yield cache
+    if cache != before:
+        store.write_record("scans", key, json.dumps(cache, sort_keys=True).encode())
+
+
+def build_images(session: Session, request: BuildRequest) -> Built:
+    """Build images natively into the store.
+
+    Raises:
+        LayerwrightError: the only asked cell failed; with several the failures stand in the outcome.
+    """
+    prepared = prepare(session, request)
+    return build_prepared(session, prepared)
+
+
+def build_prepared(session: Session, prepared: Prepared) -> Built:
+    """Build what ``prepare`` planned."""
+    from layerwright.backends.native.builder import NativeBackend  # noqa: PLC0415 - start-up
+
+    backend = NativeBackend(make_workshop(session, prepared.spec))
+    unsupported = backend.unsupported(prepared.plan)
+    if unsupported:
+        from layerwright.core.errors import EngineError  # noqa: PLC0415 - only on error
+
+        raise EngineError(
+            "this machine cannot run the build's commands natively\n" + "\n".join(sorted(unsupported.values())),
+            hint="run as root, allow user namespaces, or build with Docker: --backend docker",
+        )
+    wanted = [cell for cell in prepared.plan.cells if cell.cell in prepared.cells]
+    outcome = backend.build(prepared.plan, wanted)
+    if outcome.failures and len(wanted) == 1:
+        raise outcome.failures[0].error
+    return Built(spec=prepared.spec, plan=prepared.plan, outcome=outcome)
+
+
+def only_image(built: Built, name: str) -> BuiltImage:
+    """The one image of a build.
+
+    Raises:
+        UsageError: there are several; it lists them.
+    """
+    images: Sequence[BuiltImage] = built.outcome.images
+    if len(images) != 1:
+        raise UsageError(
+            f"{name or 'the spec'} stands for {len(images)} images",
+            hint="name one of " + ", ".join(_names(images)),
+        )
+    return images[0]
+
+
+def _names(images: Iterable[BuiltImage]) -> list[str]:
+    return [image.cell for image in images]
