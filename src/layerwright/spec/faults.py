@@ -1,0 +1,100 @@
+"""Faults found while a spec is read, and the error they become: all at once, in file order, with positions."""
+
+import re
+from dataclasses import dataclass
+
+from layerwright.core.errors import Problem, SpecError
+from layerwright.core.source import Location
+
+__all__ = ["Fault", "KeyPath", "format_key", "mask_credentials", "parse_key", "spec_error"]
+
+KeyPath = tuple[str | int, ...]
+"""Keys and list positions from the top of the file."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PART = re.compile(r'\.?(?:(?P<bare>[A-Za-z0-9_-]+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|\[(?P<position>[0-9]+)\])')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# The user part of an address up to its last @: greedy where a password may follow, so that one with an odd
+# character in it does not show.
+_CREDENTIALS = re.compile(r"""://(?:[^"'\n]*:[^"'\n]*|[^"'\s/]*)@""")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, before its place in the file is known.
+
+    Attributes:
+        path: the key or list entry at fault, from the top of the spec.
+        what: what is wrong, a sentence without a full stop.
+        hint: how to mend it.
+        at_key: True points at the key, False at its value.
+        quote: the value should have been text: the hint shows it as written, in quotes.
+    """
+
+    path: KeyPath
+    what: str
+    hint: str = ""
+    at_key: bool = False
+    quote: bool = False
+
+
+def format_key(path: KeyPath) -> str:
+    """Dotted key of a path, such as ``images.infer.packages[2]``; ``parse_key`` reads it back."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+            continue
+        if not _BARE.fullmatch(part):
+            part = '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'  # noqa: PLW2901 - quoted form
+        text += f".{part}" if text else part
+    return text
+
+
+def parse_key(text: str) -> KeyPath:
+    """Path of a dotted key that ``format_key`` wrote."""
+    parts: list[str | int] = []
+    for match in _PART.finditer(text):
+        if match["position"] is not None:
+            parts.append(int(match["position"]))
+        elif match["bare"] is not None:
+            parts.append(match["bare"])
+        else:
+            parts.append(_ESCAPED.sub(r"\1", match["quoted"]))
+    return tuple(parts)
+
+
+def mask_credentials(text: str) -> str:
+    """The text with ``user:password@`` of every address replaced by ``***@``."""
+    return _CREDENTIALS.sub("://***@", text)
+
+
+def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = ()) -> SpecError:
+    """The error that reports the faults.
+
+    Args:
+        faults: at least one.
+        file: path as the user gave it.
+        text: the file's content, without a byte order mark.
+        prefix: where in the file the spec begins: ``("tool", "layerwright")`` in pyproject.toml.
+    """
+    from layerwright.spec.positions import Positions  # noqa: PLC0415 - start-up: only a faulty file needs it
+
+    positions = Positions(text)
+    problems = []
+    for fault in dict.fromkeys(faults):
+        path = prefix + fault.path
+        line, column = positions.key(path) if fault.at_key else positions.value(path)
+        hint = fault.hint
+        if fault.quote and (written := positions.written(path)):
+            hint = f'write it in quotes: "{written}"'
+        where = Location(
+            file=file,
+            line=line,
+            column=column,
+            key=format_key(path),
+            text=mask_credentials(positions.line(line)),
+        )
+        problems.append(Problem(what=mask_credentials(fault.what), where=where, hint=mask_credentials(hint)))
+    problems.sort(key=lambda problem: (problem.where.line, problem.where.column))
+    return SpecError(problems)
