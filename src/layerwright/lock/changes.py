@@ -142,8 +142,8 @@ def _deb_changes(old: Sequence[Deb], new: Sequence[Deb]) -> Iterator[Change]:
 
 
 def _package_changes(old: LockedCell, new: LockedCell) -> Iterator[Change]:
-    before = _packages(old)
-    after = _packages(new)
+    before = {package.name: package for package in old.packages}
+    after = {package.name: package for package in new.packages}
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)
         if was == now:
@@ -157,12 +157,6 @@ def _package_changes(old: LockedCell, new: LockedCell) -> Iterator[Change]:
             origin=_origin(now) if now else "",
             note=_package_note(was, now) if was and now else "",
         )
-
-
-def _packages(cell: LockedCell) -> dict[str, LockedWheel | LockedSource]:
-    packages: dict[str, LockedWheel | LockedSource] = {wheel.name: wheel for wheel in cell.wheels}
-    packages.update((source.name, source) for source in cell.sources)
-    return packages
 
 
 def _package_note(was: LockedWheel | LockedSource, now: LockedWheel | LockedSource) -> str:

@@ -138,6 +138,11 @@ class LockedCell:
     sources: tuple[LockedSource, ...] = ()
     files: tuple[LockedFile, ...] = ()
 
+    @property
+    def packages(self) -> tuple[LockedWheel | LockedSource, ...]:
+        """Wheels, then sources."""
+        return self.wheels + self.sources
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:

@@ -18,7 +18,7 @@ def index():
 
 @pytest.fixture
 def client():
-    return HttpClient(variables={}, sleep=lambda seconds: None)
+    return HttpClient(variables={}, sleep=lambda _: None)
 
 
 def test_a_body_and_a_size(index, client):
@@ -43,7 +43,7 @@ def test_failures_that_may_pass_are_tried_again_with_growing_pauses(index):
 
 
 def test_it_gives_up_after_enough_attempts(index):
-    client = HttpClient(variables={}, attempts=2, sleep=lambda seconds: None)
+    client = HttpClient(variables={}, attempts=2, sleep=lambda _: None)
     index.failures["/files/m.bin"] = [503] * 9
     with pytest.raises(NetworkError, match="status 503"):
         client.get(index.address("m.bin"), limit=10)
@@ -71,7 +71,7 @@ def test_credentials_are_sent_and_never_shown(index, client):
 
 
 def test_nothing_listens(client):
-    with pytest.raises(NetworkError, match="cannot be reached: .*refused"):
+    with pytest.raises(NetworkError, match=r"cannot be reached: .*refused"):
         client.get("http://127.0.0.1:9/x", limit=10)
 
 

@@ -1,0 +1,344 @@
+"""Spec → lock: which cells must be resolved anew, in which order, and what each may not change."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from layerwright.core.addresses import has_credential, mask_credentials
+from layerwright.core.errors import Problem, ResolveError, SpecError, UsageError
+from layerwright.core.source import Location
+from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile
+from layerwright.oci.platform import Platform
+from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
+from layerwright.spec.fingerprint import cell_resolution_digest
+from layerwright.spec.model import Base, Cell, GitPackage, Package, Spec, UrlPackage
+from layerwright.spec.requirement import normalize_name
+
+__all__ = ["UPGRADE_ALL", "Upgrade", "outdated_cells", "resolve"]
+
+UPGRADE_ALL: Final = "all"
+"""Upgrade everything: previous versions are no preference, bases and Debian packages are asked for again."""
+
+Upgrade = frozenset[str] | str
+"""``UPGRADE_ALL``, or names of Python packages, Debian packages or bases (as the spec writes them)."""
+
+_LOCAL_BASES: Final = frozenset({"oci", "archive", "docker"})
+
+
+def outdated_cells(spec: Spec, lock: Lock | None) -> tuple[str, ...]:
+    """Names of cells that the lock lacks, or holds for another spec; in the spec's order."""
+    locked = lock.cells if lock else {}
+    return tuple(
+        name
+        for name, cell in spec.cells.items()
+        if name not in locked or locked[name].spec_digest != cell_resolution_digest(cell, spec)
+    )
+
+
+def resolve(
+    spec: Spec,
+    ports: Ports,
+    *,
+    cells: Collection[str] | None = None,
+    previous: Lock | None = None,
+    upgrade: Upgrade = frozenset(),
+) -> Lock:
+    """Lock the cells of a spec, keeping whatever need not change.
+
+    Args:
+        spec: what the user described; parents stand before children.
+        ports: the outside world.
+        cells: cells to resolve, with their parents; None for all. Others stay as they are in ``previous``.
+        previous: the lock so far. A cell whose part of the spec is unchanged is taken over as it is; versions
+            of a changed cell are kept where they still fit.
+        upgrade: what may move although the spec is unchanged.
+
+    Raises:
+        ResolveError: nothing fits; names the cell, and the parent when it is the parent's lock that is in the way.
+        SpecError: an address of the spec holds a credential.
+        UsageError: ``upgrade`` names what is nowhere in the lock.
+    """
+    wanted = _with_parents(spec, cells)
+    _refuse_credentials(spec.cells[name] for name in wanted)
+    locked = (
+        {}
+        if previous is None
+        else {name: cell for name, cell in previous.cells.items() if name in spec.cells}
+    )
+    _check_upgrade(spec, locked, upgrade)
+    run = _Run(spec=spec, ports=ports, previous=locked, upgrade=upgrade)
+    for name in spec.cells:
+        if name in wanted:
+            run.done[name] = run.cell(spec.cells[name])
+        elif name in locked:
+            # not asked for, but a child must follow when its parent has changed under it
+            run.done[name] = (
+                locked[name] if run.parent_stays(spec.cells[name]) else run.cell(spec.cells[name])
+            )
+    return Lock(cells=run.done)
+
+
+def _with_parents(spec: Spec, cells: Collection[str] | None) -> frozenset[str]:
+    if cells is None:
+        return frozenset(spec.cells)
+    found: set[str] = set()
+    for cell_name in cells:
+        if cell_name not in spec.cells:
+            raise UsageError(f"there is no cell {cell_name!r}", hint=f"cells are: {', '.join(spec.cells)}")
+        found.update(cell.name for cell in _chain(spec, spec.cells[cell_name]))
+    return frozenset(found)
+
+
+def _chain(spec: Spec, cell: Cell) -> tuple[Cell, ...]:
+    """The cell's parents, outermost first, then the cell."""
+    chain = [cell]
+    while chain[0].base.kind == "image":
+        chain.insert(0, spec.cells[chain[0].base.source])
+    return tuple(chain)
+
+
+def _refuse_credentials(cells: Iterable[Cell]) -> None:
+    problems = {}
+    for cell in cells:
+        addresses = [
+            (package.url, package.location) for package in cell.packages if isinstance(package, UrlPackage)
+        ]
+        addresses += [
+            (package.git, package.location) for package in cell.packages if isinstance(package, GitPackage)
+        ]
+        addresses += [(model.url, model.location) for model in cell.models]
+        if cell.base.kind != "image":
+            addresses.append((cell.base.source, cell.location))
+        for address, location in addresses:
+            if has_credential(address):
+                # one item that several cells of a matrix share is one fault
+                problems[location, address] = Problem(
+                    what=f"an address holds a credential: {mask_credentials(address)}",
+                    where=replace(location, text=mask_credentials(location.text)),
+                    hint="take it out of the address and keep it in netrc, so that it never enters a lock or an image",
+                )
+    if problems:
+        raise SpecError(tuple(problems.values()))
+
+
+def _check_upgrade(spec: Spec, locked: Mapping[str, LockedCell], upgrade: Upgrade) -> None:
+    if isinstance(upgrade, str):
+        if upgrade != UPGRADE_ALL:
+            raise ValueError(f"upgrade is a set of names or {UPGRADE_ALL!r}, not {upgrade!r}")
+        return
+    known = {package.name for cell in locked.values() for package in cell.packages}
+    known.update(deb.name for cell in locked.values() for deb in (*cell.apt, *cell.base.debs))
+    known.update(str(cell.base) for cell in spec.cells.values())
+    unknown = sorted(name for name in upgrade if name not in known and normalize_name(name) not in known)
+    if unknown:
+        import difflib  # noqa: PLC0415  # start-up
+
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else "name a package of the lock, or give no name to upgrade all"
+        )
+        raise UsageError(f"nothing in the lock is called {unknown[0]!r}", hint=hint)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One resolution of a spec; ``done`` grows parents first. What cells share is asked for once."""
+
+    spec: Spec
+    ports: Ports
+    previous: Mapping[str, LockedCell]
+    upgrade: Upgrade
+    done: dict[str, LockedCell] = field(default_factory=dict)
+    bases: dict[tuple[Base, Platform, str], LockedBase] = field(default_factory=dict)
+    debs: dict[tuple[tuple[str, ...], LockedBase, tuple[Deb, ...]], tuple[Deb, ...]] = field(
+        default_factory=dict
+    )
+
+    def cell(self, cell: Cell) -> LockedCell:
+        digest = cell_resolution_digest(cell, self.spec)
+        before = self.previous.get(cell.name)
+        if before is not None and before.spec_digest == digest and self._may_stay(cell, before):
+            return before
+        chain = _chain(self.spec, cell)
+        base = self._base(cell, before)
+        apt = self._apt(cell, chain, base)
+        base = _with_interpreter(cell, base, apt)
+        packages = self._packages(cell, chain, base, before)
+        return LockedCell(
+            name=cell.name,
+            spec_digest=digest,
+            base=base,
+            python=cell.python,
+            platform=str(cell.platform),
+            apt=apt,
+            wheels=packages.wheels,
+            sources=packages.sources,
+            files=self._files(cell, before),
+        )
+
+    def _moves(self, name: str) -> bool:
+        """Whether the caller wants this package or base to move."""
+        if isinstance(self.upgrade, str):
+            return True
+        return name in self.upgrade or normalize_name(name) in {
+            normalize_name(given) for given in self.upgrade
+        }
+
+    def _may_stay(self, cell: Cell, before: LockedCell) -> bool:
+        names = [package.name for package in before.packages]
+        names += [deb.name for deb in (*before.apt, *before.base.debs)]
+        if self._moves(str(cell.base)) or any(self._moves(name) for name in names):
+            return False
+        return self.parent_stays(cell)
+
+    def parent_stays(self, cell: Cell) -> bool:
+        """Whether what the cell stands on is what it stood on before."""
+        if cell.base.kind != "image":
+            return True
+        parent = cell.base.source
+        return parent in self.done and self.done[parent] == self.previous.get(parent)
+
+    def _base(self, cell: Cell, before: LockedCell | None) -> LockedBase:
+        if cell.base.kind == "image":
+            parent = self.done[cell.base.source].base
+            return LockedBase(
+                kind="image",
+                source=cell.base.source,
+                python=parent.python,
+                interpreter=parent.interpreter,
+                glibc=parent.glibc,
+            )
+        if before is not None and self._base_may_stay(cell, before):
+            return before.base
+        key = (cell.base, cell.platform, cell.python)
+        if key not in self.bases:
+            self.bases[key] = self.ports.bases.lock_base(cell)
+        return self.bases[key]
+
+    def _base_may_stay(self, cell: Cell, before: LockedCell) -> bool:
+        base = before.base
+        if (base.kind, base.source) != (cell.base.kind, cell.base.source) or before.platform != str(
+            cell.platform
+        ):
+            return False
+        # what stands on this machine is looked at again; what a name means elsewhere is kept until asked for
+        if base.kind in _LOCAL_BASES or (base.kind == "debian" and before.python != cell.python):
+            return False
+        return not self._moves(str(cell.base)) and not any(self._moves(deb.name) for deb in base.debs)
+
+    def _apt(self, cell: Cell, chain: tuple[Cell, ...], base: LockedBase) -> tuple[Deb, ...]:
+        if not cell.apt:
+            return ()
+        root = self.done[chain[0].name].base if len(chain) > 1 else base
+        below = [deb for parent in chain[:-1] for deb in self.done[parent.name].apt]
+        request = AptRequest(
+            cell=cell, names=cell.apt, base=root, installed=(*root.debs, *below), platform=cell.platform
+        )
+        key = (request.names, root, request.installed)
+        if key not in self.debs:
+            found = self.ports.apt.resolve_apt(request)
+            self.debs[key] = tuple(sorted(found, key=lambda deb: (deb.name, deb.architecture)))
+        return self.debs[key]
+
+    def _packages(
+        self, cell: Cell, chain: tuple[Cell, ...], base: LockedBase, before: LockedCell | None
+    ) -> PackageSet:
+        if not cell.packages:
+            return PackageSet()
+        parents = [self.done[parent.name] for parent in chain[:-1]]
+        # a project whose version is made at build time has none to pin
+        pins = {package.name: package.version for parent in parents for package in parent.packages}
+        known = before.packages if before else ()
+        preferences = {
+            package.name: package.version
+            for package in known
+            if package.version and not self._moves(package.name)
+        }
+        inherited = tuple(package for parent in chain[:-1] for package in parent.packages)
+        constraints = tuple(dict.fromkeys(line for part in chain for line in part.constraints))
+        request = PackageRequest(
+            cell=cell.name,
+            python=cell.python,
+            platform=cell.platform,
+            glibc=base.glibc,
+            packages=cell.packages,
+            inherited=inherited,
+            constraints=constraints,
+            pins={name: version for name, version in pins.items() if version},
+            preferences=preferences,
+            prereleases=cell.prereleases,
+            exclude_newer=cell.exclude_newer,
+            indexes=self.spec.indexes,
+            root=self.spec.root,
+        )
+        try:
+            chosen = self.ports.packages.resolve_packages(request)
+        except ResolveError as error:
+            if not pins:
+                raise
+            raise self._clash(cell, request, error) from error
+        clashes = _clashes(request, chosen)
+        if clashes:
+            raise _clash_error(cell, request.pins, clashes, "")
+        return PackageSet(
+            wheels=tuple(
+                sorted((w for w in chosen.wheels if w.name not in pins), key=lambda wheel: wheel.name)
+            ),
+            sources=tuple(
+                sorted((s for s in chosen.sources if s.name not in pins), key=lambda source: source.name)
+            ),
+        )
+
+    def _clash(self, cell: Cell, request: PackageRequest, error: ResolveError) -> ResolveError:
+        """Word a failure: it is a clash with the parents when all goes well without their pins."""
+        try:
+            free = self.ports.packages.resolve_packages(replace(request, pins={}, preferences=request.pins))
+        except ResolveError:
+            return error
+        clashes = _clashes(request, free)
+        return _clash_error(cell, request.pins, clashes, error.what.partition("\n")[2]) if clashes else error
+
+    def _files(self, cell: Cell, before: LockedCell | None) -> tuple[LockedFile, ...]:
+        known = {(file.url, file.sha256): file.size for file in (before.files if before else ())}
+        files = []
+        for model in cell.models:
+            size = known.get((model.url, model.sha256), 0) or self.ports.files.file_size(model.url)
+            files.append(LockedFile(url=model.url, sha256=model.sha256, size=size, to=model.to))
+        return tuple(sorted(files, key=lambda file: file.to))
+
+
+def _clashes(request: PackageRequest, chosen: PackageSet) -> dict[str, str]:
+    pins = request.pins
+    return {name: version for name, version in chosen.versions.items() if pins.get(name, version) != version}
+
+
+def _clash_error(
+    cell: Cell, pins: Mapping[str, str], needed: Mapping[str, str], explanation: str
+) -> ResolveError:
+    parent = cell.base.source
+    pairs = ", ".join(f"{name} {version} (it has {pins[name]})" for name, version in sorted(needed.items()))
+    what = f"{cell.name} clashes with what its parent {parent} has locked: {cell.name} would need {pairs}"
+    names = " ".join(sorted(needed))
+    return ResolveError(
+        f"{what}\n{explanation}".rstrip(),
+        where=_location_of(cell.packages, cell),
+        hint=f"move the packages to {parent}, or bring it along: layerwright lock --upgrade {names}",
+    )
+
+
+def _location_of(packages: tuple[Package, ...], cell: Cell) -> Location:
+    return packages[0].location if len(packages) == 1 else cell.location
+
+
+def _with_interpreter(cell: Cell, base: LockedBase, apt: tuple[Deb, ...]) -> LockedBase:
+    """The base, with the Python that its own or the cell's Debian packages bring, when none was known."""
+    if not cell.python or base.interpreter:
+        return base
+    for deb in (*apt, *base.debs):
+        if deb.name == f"python{cell.python}-minimal":
+            # 3.11.2-6+deb12u4, 1:3.9.1-1: epoch and revision are Debian's
+            version = deb.version.rpartition(":")[2].partition("-")[0].partition("+")[0]
+            return replace(base, python=version, interpreter=f"/usr/bin/python{cell.python}")
+    return base
