@@ -1,12 +1,11 @@
 """All structural faults of a spec, in the user's words. Loaded only when ``msgspec`` has refused the file."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema import Draft7Validator, ValidationError
 
-from layerwright.spec.faults import Fault, KeyPath
+from layerwright.spec.faults import Fault, KeyPath, nearest
 from layerwright.spec.schema import json_schema
 
 __all__ = ["structural_faults"]
@@ -19,6 +18,19 @@ _WORDS = {
     "array": "a list",
     "object": "a table",
 }
+_OTHERS_WORDS = {
+    "base": "from",
+    "image": "from",
+    "pip": "packages",
+    "requirements": "packages",
+    "dependencies": "packages",
+    "environment": "env",
+    "volumes": "mounts",
+    "cmd": "command",
+    "architecture": "platforms",
+    "run-options": "run",
+}
+"""What other tools call a key."""
 _MOST_KNOWN = 12
 """How many known keys a hint lists when none is near."""
 
@@ -73,10 +85,10 @@ def _unknown_keys(error: ValidationError, path: KeyPath) -> Iterator[Fault]:
     for key in table:
         if key in schema["properties"]:
             continue
-        # A hyphen for an underscore, or a capital, is the likeliest slip.
-        near = difflib.get_close_matches(key.lower(), known, n=1)
+        meant = {other: ours for other, ours in _OTHERS_WORDS.items() if ours in known}
+        near = nearest(key.lower(), [*known, *meant])
         if near:
-            hint = f"did you mean {near[0]!r}?"
+            hint = f"did you mean {meant.get(near, near)!r}?"
         else:
             more = ", …" if len(known) > _MOST_KNOWN else ""
             hint = f"known keys here: {', '.join(known[:_MOST_KNOWN])}{more}"
@@ -137,8 +149,8 @@ def _not_a_choice(path: KeyPath, value: Any, choices: list[str]) -> Fault:  # no
         return Fault(
             path, f"{_name(path)} must be text, not {_words_for(value)}", f"one of {', '.join(choices)}"
         )
-    near = difflib.get_close_matches(value.lower(), choices, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else ""
+    near = nearest(value.lower(), choices)
+    hint = f"did you mean {near!r}?" if near else ""
     return Fault(path, f"{value!r} is not one of {', '.join(choices)}", hint)
 
 

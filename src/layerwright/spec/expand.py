@@ -1,16 +1,14 @@
 """Images to cells: matrix, overrides, parents. Every fault is noted; what can go on does."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from msgspec import UNSET, convert
+from msgspec import UNSET, Struct, convert
 
 from layerwright.oci.platform import Platform
 from layerwright.spec.base import debian_base
 from layerwright.spec.combine import Combined, unique
-from layerwright.spec.faults import KeyPath
+from layerwright.spec.faults import KeyPath, nearest
 from layerwright.spec.keys import ImageTable, OverrideTable, SpecFile
 from layerwright.spec.matrix import matches, matrix_axes, matrix_points, point_label, when_axes, when_faults
 from layerwright.spec.model import Accelerator, Base, Cell, RunOptions
@@ -24,8 +22,7 @@ FALLBACK_TAG = "local"
 _LONGEST_TAG = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
+class _Draft(Struct, frozen=True, kw_only=True):
     """A cell before its parent is known.
 
     Attributes:
@@ -66,8 +63,7 @@ class _Draft:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
+class _Built(Struct, frozen=True, kw_only=True):
     """A finished cell and what its children have to know.
 
     Attributes:
@@ -101,6 +97,7 @@ class _Expansion:
 
     def cells(self) -> dict[str, Cell]:
         defaults = self._reader.part(self._file.defaults, ("defaults",))
+        self._check_secrets(defaults)
         for name, image in self._file.images.items():
             self._draft_image(name, image, defaults)
         for draft in self._drafts.values():
@@ -117,6 +114,8 @@ class _Expansion:
             (when_axes(table.when), self._reader.part(table, (*path, "override", position)))
             for position, table in enumerate(image.override)
         ]
+        for part in (own, *(part for _, part in overrides)):
+            self._check_secrets(part)
         for (when, part), table in zip(overrides, image.override, strict=True):
             self._check_override(when, axes, part, table)
         for axis, values in axes.items():
@@ -221,10 +220,8 @@ class _Expansion:
         if not cells:
             if wanted not in self._file.images:
                 known = [*self._file.images, *self._drafts]
-                near = difflib.get_close_matches(wanted, known, n=1)
-                hint = (
-                    f"did you mean 'image:{near[0]}'?" if near else f"images: {', '.join(self._file.images)}"
-                )
+                near = nearest(wanted, known)
+                hint = f"did you mean 'image:{near}'?" if near else f"images: {', '.join(self._file.images)}"
                 self._reader.fault(draft.from_path, f"there is no image {wanted!r}", hint)
             return None
         same = [cell for cell in cells if _agrees(cell.axes, draft.said)]
@@ -295,7 +292,6 @@ class _Expansion:
             run_options=adds.run_options(below),
             location=self._reader.location(draft.path),
         )
-        self._check_secrets(cell)
         has_packages = bool(packages) or bool(parent and parent.has_packages)
         return _Built(cell=cell, root=parent.root if parent else base, has_packages=has_packages)
 
@@ -372,16 +368,14 @@ class _Expansion:
                 )
         return unique(tags)
 
-    def _check_secrets(self, cell: Cell) -> None:
-        known = list(self._file.secrets)
-        for item in cell.run:
+    def _check_secrets(self, part: Part) -> None:
+        for item in part.run:
             for position, name in enumerate(item.secrets):
-                if name in self._file.secrets:
-                    continue
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"declare it under [secrets.{name}]"
-                path = (*self._reader.path(item.location), "secrets", position)
-                self._reader.fault(path, f"there is no secret {name!r}", hint)
+                if name not in self._file.secrets:
+                    near = nearest(name, self._file.secrets)
+                    hint = f"did you mean {near!r}?" if near else f"declare it under [secrets.{name}]"
+                    path = (*self._reader.path(item.location), "secrets", position)
+                    self._reader.fault(path, f"there is no secret {name!r}", hint)
 
     def _check_references(self, cells: Mapping[str, Cell]) -> None:
         """No two cells have one reference."""

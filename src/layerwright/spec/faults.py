@@ -1,12 +1,14 @@
 """Faults found while a spec is read, and the error they become: all at once, in file order, with positions."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+
+from msgspec import Struct
 
 from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
 
-__all__ = ["Fault", "KeyPath", "format_key", "mask_credentials", "parse_key", "spec_error"]
+__all__ = ["Fault", "KeyPath", "format_key", "mask_credentials", "nearest", "parse_key", "spec_error"]
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
@@ -19,8 +21,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CREDENTIALS = re.compile(r"""://(?:[^"'\n]*:[^"'\n]*|[^"'\s/]*)@""")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One fault, before its place in the file is known.
 
     Attributes:
@@ -62,6 +63,13 @@ def parse_key(text: str) -> KeyPath:
         else:
             parts.append(_ESCAPED.sub(r"\1", match["quoted"]))
     return tuple(parts)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like this one; empty when none is near."""
+    import difflib  # noqa: PLC0415 - start-up
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
 def mask_credentials(text: str) -> str:

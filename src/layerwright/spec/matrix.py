@@ -1,12 +1,12 @@
 """A matrix: the points of its axes, their names, and which of them an override is for."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from msgspec import UNSET, UnsetType
 
 from layerwright.spec.base import base_label
+from layerwright.spec.faults import nearest
 from layerwright.spec.keys import MatrixTable, WhenTable
 from layerwright.spec.parts import value_or
 
@@ -87,8 +87,8 @@ def when_faults(
             continue
         for value in values:
             if value not in axes[axis]:
-                near = difflib.get_close_matches(value, axes[axis], n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the values are {', '.join(axes[axis])}"
+                near = nearest(value, axes[axis])
+                hint = f"did you mean {near!r}?" if near else f"the values are {', '.join(axes[axis])}"
                 yield (axis, f"{value!r} is not a value of the axis {axis!r}", hint)
 
 

@@ -2,7 +2,6 @@
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from layerwright.core.errors import Problem, SpecError, UsageError
 from layerwright.core.source import Location
 from layerwright.spec.expand import expand
 from layerwright.spec.faults import Fault, KeyPath, mask_credentials, spec_error
-from layerwright.spec.keys import DefaultsTable, ImageTable, SpecFile
+from layerwright.spec.keys import DefaultsTable, ImageTable, IndexTable, SecretTable, SpecFile
 from layerwright.spec.model import Spec
 from layerwright.spec.parts import Reader
 from layerwright.spec.sources import read_indexes, read_secrets
@@ -94,8 +93,7 @@ def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _Source(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed file: ``table`` is the spec's part of it, below ``prefix``."""
 
     file: str
@@ -166,6 +164,17 @@ def _check_sound_tables(table: Mapping[str, Any], faulty: set[KeyPath], reader: 
         if isinstance(raw, dict):
             sound = {key: value for key, value in raw.items() if not _touches((*path, key), faulty)}
             reader.part(msgspec.convert(sound, kind), path)
+    indexes = _sound_entries(table, "indexes", faulty)
+    read_indexes(msgspec.convert(indexes, dict[str, IndexTable]), reader)
+    secrets = _sound_entries(table, "secrets", faulty)
+    read_secrets(msgspec.convert(secrets, dict[str, SecretTable]), reader)
+
+
+def _sound_entries(table: Mapping[str, Any], key: str, faulty: set[KeyPath]) -> dict[str, Any]:
+    entries = table.get(key)
+    if not isinstance(entries, dict):
+        return {}
+    return {name: entry for name, entry in entries.items() if not _touches((key, name), faulty)}
 
 
 def _touches(path: KeyPath, faulty: set[KeyPath]) -> bool:

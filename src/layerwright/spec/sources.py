@@ -1,7 +1,6 @@
 """Indexes and secrets: where packages come from, and values for run steps."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
@@ -87,6 +86,8 @@ def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
                 'an https address; or format = "flat" for a folder of wheels',
             )
         return
+    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up
+
     try:
         address = urlsplit(table.url)
         host = address.hostname or ""
