@@ -14,7 +14,7 @@ from layerwright.core.errors import LayerwrightError, SpecError
 if TYPE_CHECKING:
     from layerwright.cli.context import Context
 
-__all__ = ["entry", "main", "make_parser"]
+__all__ = ["entry", "global_options", "main", "make_parser", "print_error"]
 
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -26,7 +26,7 @@ Exit codes: 0 good, 1 findings, 2 usage or spec, 3 resolution, 4 build, 5 engine
 """
 
 
-def _global_options() -> argparse.ArgumentParser:
+def global_options() -> argparse.ArgumentParser:
     """Options that are taken before and after the command's name.
 
     Defaults are suppressed, so that what was given before the name is not reset by the command's parser.
@@ -39,7 +39,9 @@ def _global_options() -> argparse.ArgumentParser:
     group.add_argument("--verbose", "-v", action="store_true", help="show what the steps' programs print")
     group.add_argument("--no-color", action="store_true", help="no colours (NO_COLOR is obeyed too)")
     group.add_argument("--offline", action="store_true", help="reach no index, mirror or registry")
-    group.add_argument("--store", metavar="DIR", help="the cache (default: LAYERWRIGHT_STORE, or ~/.cache/layerwright)")
+    group.add_argument(
+        "--store", metavar="DIR", help="the cache (default: LAYERWRIGHT_STORE, or ~/.cache/layerwright)"
+    )
     return common
 
 
@@ -47,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The whole command line; each command's module adds its own part."""
     from layerwright.cli.commands import COMMANDS  # noqa: PLC0415 - keeps this module importable by them
 
-    common = _global_options()
+    common = global_options()
     parser = argparse.ArgumentParser(
         prog="layerwright",
         description="Container images for deep learning that fit together, from one TOML file.",
@@ -62,7 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_error(terminal: Terminal, error: LayerwrightError) -> None:
+def print_error(terminal: Terminal, error: LayerwrightError) -> None:
+    """What happened, where, and how to mend it; every problem of a spec."""
     problems = error.problems if isinstance(error, SpecError) else ()
     shown = [(p.what, p.where, p.hint) for p in problems] or [(error.what, error.where, error.hint)]
     for what, where, hint in shown:
@@ -133,16 +136,20 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
         context.reporter.close()
         if terminal.json:
             terminal.print(json.dumps(_json_error(error)))
-        _print_error(terminal, error)
+        print_error(terminal, error)
         return error.exit_code
     except KeyboardInterrupt:
         context.reporter.close()
-        terminal.tell(f"{terminal.paint('interrupted', '1;33')}: what was finished is kept; run the command again to go on")
+        terminal.tell(
+            f"{terminal.paint('interrupted', '1;33')}: what was finished is kept; run the command again to go on"
+        )
         return _INTERRUPTED
     except Exception:  # noqa: BLE001 - a bug keeps its traceback
         context.reporter.close()
         terminal.tell(traceback.format_exc().rstrip())
-        terminal.tell(f"{terminal.paint('bug', '1;31')}: this is a fault of layerwright {__version__}; please report it")
+        terminal.tell(
+            f"{terminal.paint('bug', '1;31')}: this is a fault of layerwright {__version__}; please report it"
+        )
         return _BUG
     finally:
         context.reporter.close()

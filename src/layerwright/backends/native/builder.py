@@ -143,25 +143,27 @@ class NativeBackend:
     def _finish(
         self, cell: CellPlan, results: Mapping[str, NodeResult], cached: set[str], started: float
     ) -> BuiltImage:
+        base_layers = list[BuiltLayer]()
         layers = list[BuiltLayer]()
         known = list[bool]()
         written = 0
-        base_config = ""
+        base_config = b""
         for node in cell.nodes:
             if isinstance(node.step, SetConfig):
                 continue
             result = results[node.digest]
-            base_config = result.config or base_config
-            layers += result.layers
+            (base_layers if isinstance(node.step, Base) else layers).extend(result.layers)
             known += [node.digest in cached] * len(result.layers)
+            if result.config:
+                base_config = self.workshop.store.path("blobs", result.config).read_bytes()
             if node.digest not in cached:
                 written += result.bytes_written
-        image, added = finish_image(self.workshop.store, cell, layers, base_config)
+        image, added = finish_image(self.workshop.store, cell, base_layers, layers, base_config)
         return BuiltImage(
             cell=cell.cell,
             references=cell.references,
             image=image,
-            layers=tuple(layers),
+            layers=(*base_layers, *layers),
             cached=tuple(known),
             seconds=time.monotonic() - started,
             bytes_written=written + added,

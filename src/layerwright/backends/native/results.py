@@ -8,7 +8,7 @@ from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.oci.digest import Digest
 from layerwright.store import Store
 
-__all__ = ["RESULT_FORMAT", "NodeResult", "read_result", "write_result"]
+__all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "read_result", "write_result"]
 
 RESULT_FORMAT = 1
 """Part of every record's key; raise it when the same node would give other bytes."""
@@ -42,7 +42,7 @@ def write_result(store: Store, digest: str, result: NodeResult) -> None:
     store.write_record(_KIND, _key(digest), msgspec.json.encode(result, enc_hook=str))
 
 
-def _decode(kind: type, value: object) -> object:
+def decode_digest(kind: type, value: object) -> object:
     """Digests are the only type that JSON has no word for."""
     if kind is Digest and isinstance(value, str):
         return Digest.parse(value)
@@ -59,7 +59,7 @@ def read_result(store: Store, digest: str) -> NodeResult | None:
     if data is None:
         return None
     try:
-        result = msgspec.json.decode(data, type=NodeResult, dec_hook=_decode)
+        result = msgspec.json.decode(data, type=NodeResult, dec_hook=decode_digest)
     except msgspec.DecodeError:
         return None
     blobs = [layer.digest.removeprefix("sha256:") for layer in result.layers if not layer.wheels]

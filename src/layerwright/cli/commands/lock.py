@@ -2,14 +2,14 @@
 
 import argparse
 import json
-from typing import Any
 
 from layerwright.cli.context import Context
+from layerwright.cli.parsers import Commands
 
 __all__ = ["add"]
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "lock",
@@ -18,7 +18,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         description="Resolve what the spec asks for and write layerwright.lock beside it. "
         "What is locked already stays as it is unless the spec or --upgrade says otherwise.",
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the lock is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when the lock is out of date"
+    )
     parser.add_argument(
         "--upgrade",
         nargs="*",
@@ -47,10 +49,14 @@ def _lock(context: Context, options: argparse.Namespace) -> int:
     context.reporter.close()
     lines = [describe(change) for change in outcome.changes]
     if terminal.json:
-        terminal.print(json.dumps({"schema": 1, "file": str(outcome.file), "changes": lines}, ensure_ascii=False))
+        terminal.print(
+            json.dumps({"schema": 1, "file": str(outcome.file), "changes": lines}, ensure_ascii=False)
+        )
         return 0
     for line in lines:
         terminal.print(line)
     if not lines:
-        terminal.print(f"{outcome.file.name} is up to date" if not outcome.written else f"wrote {outcome.file.name}")
+        terminal.print(
+            f"{outcome.file.name} is up to date" if not outcome.written else f"wrote {outcome.file.name}"
+        )
     return 0

@@ -3,14 +3,14 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from layerwright.cli.context import Context
+from layerwright.cli.parsers import Commands
 
 __all__ = ["add"]
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "plan",
@@ -19,7 +19,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         description="Show the steps of a build from the spec and its lock. Reaches no network and no engine.",
     )
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="images or cells (default: all)")
-    parser.add_argument("--graph", metavar="FILE", type=Path, help="draw the steps to FILE (.svg, .png, .pdf or .dot)")
+    parser.add_argument(
+        "--graph", metavar="FILE", type=Path, help="draw the steps to FILE (.svg, .png, .pdf or .dot)"
+    )
     parser.set_defaults(handler=_plan)
 
 

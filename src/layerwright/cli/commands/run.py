@@ -1,0 +1,87 @@
+"""``layerwright run`` and ``layerwright shell``."""
+
+import argparse
+import sys
+
+from layerwright.cli.context import Context
+from layerwright.cli.parsers import Commands
+
+__all__ = ["add"]
+
+
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Declare both commands."""
+    run = commands.add_parser(
+        "run",
+        parents=[common],
+        help="run a program in an image, as you",
+        description="Build the image if it is not up to date, then start its entrypoint with ARGS: the current "
+        "folder is at the image's workdir, files made belong to you, the exit code and signals are the program's. "
+        "Options of layerwright itself go before IMAGE; everything after it reaches the program untouched.",
+    )
+    _add_options(run)
+    run.add_argument("image", metavar="IMAGE", help="an image or cell of the spec")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="for the image's entrypoint")
+    run.set_defaults(handler=_run)
+
+    shell = commands.add_parser(
+        "shell",
+        parents=[common],
+        help="a shell in an image, with the same mounts and user as run",
+        description="Start a shell in the image: bash where it is, else sh.",
+    )
+    _add_options(shell)
+    shell.add_argument("image", nargs="?", default="", metavar="IMAGE", help="an image or cell of the spec")
+    shell.set_defaults(handler=_shell)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=["native", "docker"], default="native", help="what runs it")
+    parser.add_argument(
+        "--env", "-e", action="append", default=[], metavar="NAME[=VALUE]", help="set or pass on a variable"
+    )
+    parser.add_argument(
+        "--mount", action="append", default=[], metavar="FROM:TO[:ro]", help="one more folder or file"
+    )
+    parser.add_argument(
+        "--workdir", "-w", default="", metavar="DIR", help="start here instead of the image's workdir"
+    )
+    parser.add_argument(
+        "--entrypoint", default=None, metavar="PROGRAM", help="run this instead of the image's entrypoint"
+    )
+    parser.add_argument("--no-network", action="store_true", help="no network for the program")
+    parser.add_argument("--locked", action="store_true", help="fail when the lock is out of date")
+
+
+def _run(context: Context, options: argparse.Namespace) -> int:
+    arguments = list(options.arguments)
+    if arguments[:1] == ["--"]:
+        # The separator is ours; a second one is the program's.
+        arguments = arguments[1:]
+    entrypoint = None if options.entrypoint is None else ((options.entrypoint,) if options.entrypoint else ())
+    return _start(context, options, arguments, entrypoint)
+
+
+def _shell(context: Context, options: argparse.Namespace) -> int:
+    script = "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"
+    return _start(context, options, [], ("/bin/sh", "-c", script))
+
+
+def _start(
+    context: Context, options: argparse.Namespace, arguments: list[str], entrypoint: tuple[str, ...] | None
+) -> int:
+    from layerwright.workflow.run import RunRequest, run_image  # noqa: PLC0415 - start-up
+
+    request = RunRequest(
+        image=options.image,
+        arguments=tuple(arguments),
+        entrypoint=entrypoint,
+        engine=options.engine,
+        env=tuple(options.env),
+        mounts=tuple(options.mount),
+        workdir=options.workdir,
+        network=not options.no_network,
+        locked=options.locked,
+        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+    )
+    return run_image(context.session, request, before_start=context.reporter.close)

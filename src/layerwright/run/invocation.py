@@ -1,0 +1,114 @@
+"""What is to be run, and as whom: the same for every engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerwright.core.errors import UsageError
+from layerwright.host.environment import HostEnvironment
+
+__all__ = ["Identity", "Invocation", "MountPoint", "parse_mount", "parse_size", "parse_variable"]
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The person the program runs as.
+
+    Attributes:
+        uid, gid, groups: the caller's ids; groups without ``gid``.
+        name: login name in the generated passwd entry.
+        home: HOME in the container.
+    """
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    name: str
+    home: str
+
+    @classmethod
+    def of_caller(cls, host: HostEnvironment, name: str) -> "Identity":
+        """The caller, with a home in the container that nobody else uses."""
+        groups = tuple(group for group in host.groups if group != host.gid)
+        home = "/root" if host.uid == 0 else f"/home/{name}"
+        return cls(uid=host.uid, gid=host.gid, groups=groups, name=name, home=home)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountPoint:
+    """A host path seen at ``target`` in the container."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One start of a program in an image.
+
+    Attributes:
+        argv: program and arguments, never empty.
+        env: the program's whole environment.
+        workdir: absolute path in the container.
+        mounts: host paths, in mount order.
+        identity: whom it runs as.
+        network: False cuts it off.
+        terminal: give it our terminal; only true when there is one.
+        shm_size: bytes of ``/dev/shm``; 0 for the engine's default.
+        hostname: what the container calls itself.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    workdir: str
+    mounts: tuple[MountPoint, ...]
+    identity: Identity
+    network: bool
+    terminal: bool
+    shm_size: int = 0
+    hostname: str = "layerwright"
+
+
+def parse_mount(text: str, folder: Path) -> MountPoint:
+    """Read ``FROM:TO[:ro]``; a relative FROM starts at ``folder``.
+
+    Raises:
+        UsageError: the text has another form, or FROM does not exist.
+    """
+    parts = text.split(":")
+    read_only = len(parts) == 3 and parts[2] == "ro"  # noqa: PLR2004 - the form's three parts
+    if not (len(parts) == 2 or read_only) or not parts[0] or not parts[1].startswith("/"):  # noqa: PLR2004
+        raise UsageError(f"cannot read the mount {text!r}", hint="write FROM:TO or FROM:TO:ro, with TO absolute")
+    source = (folder / Path(parts[0]).expanduser()).resolve()
+    if not source.exists():
+        # Engines would make a folder owned by root in its place.
+        raise UsageError(f"{source} does not exist", hint="make it first, so that it belongs to you")
+    return MountPoint(source=source, target=parts[1], read_only=read_only)
+
+
+def parse_variable(text: str, variables: Mapping[str, str]) -> tuple[str, str] | None:
+    """Read ``NAME=VALUE``, or ``NAME`` to pass on the caller's value; None when the caller has none."""
+    name, separator, value = text.partition("=")
+    if not name:
+        raise UsageError(f"{text!r} sets no variable", hint="write NAME=VALUE or NAME")
+    if separator:
+        return name, value
+    return (name, variables[name]) if name in variables else None
+
+
+def parse_size(text: str) -> int:
+    """Bytes from Docker's notation: ``8g``, ``512m``, ``64k`` or a plain number; 0 for empty text.
+
+    Raises:
+        UsageError: it is no size.
+    """
+    if not text:
+        return 0
+    number = text.lower().rstrip("b").rstrip("kmg")
+    unit = text.lower().removeprefix(number).rstrip("b")
+    if not number.isdigit() or unit not in _UNITS:
+        raise UsageError(f"{text!r} is no size", hint="write it as Docker does: 8g, 512m")
+    return int(number) * _UNITS[unit]

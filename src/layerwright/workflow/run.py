@@ -1,0 +1,183 @@
+"""Run a program in an image of the spec: build what is not up to date, then start it as the caller."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerwright.backends.base import BuiltImage
+from layerwright.core.errors import UsageError
+from layerwright.run.invocation import (
+    Identity,
+    Invocation,
+    MountPoint,
+    parse_mount,
+    parse_size,
+    parse_variable,
+)
+from layerwright.spec.model import Cell, Spec
+from layerwright.workflow.build import BuildRequest, build_images, only_image
+from layerwright.workflow.session import Session
+
+__all__ = ["RunRequest", "run_image"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What was asked on the command line.
+
+    Attributes:
+        image: image or cell; empty for the only one there is.
+        arguments: for the entrypoint, untouched.
+        entrypoint: replaces the image's; None keeps it, empty means the arguments are the program.
+        engine: ``native`` or ``docker``.
+        env: ``NAME=VALUE`` or ``NAME``.
+        mounts: ``FROM:TO[:ro]``.
+        workdir: replaces the image's, empty to keep it.
+        network: False cuts the program off.
+        locked: the lock may not be changed.
+        terminal: standard input and output are a terminal.
+    """
+
+    image: str
+    arguments: tuple[str, ...]
+    entrypoint: tuple[str, ...] | None
+    engine: str
+    env: tuple[str, ...]
+    mounts: tuple[str, ...]
+    workdir: str
+    network: bool
+    locked: bool
+    terminal: bool
+
+
+def run_image(session: Session, request: RunRequest, *, before_start: Callable[[], None]) -> int:
+    """Build the image if needed and run a program in it.
+
+    Args:
+        session: surroundings.
+        request: what to run.
+        before_start: called when the program is about to get the terminal.
+
+    Returns:
+        The program's exit status.
+    """
+    names = (request.image,) if request.image else ()
+    built = build_images(session, BuildRequest(images=names, locked=request.locked))
+    if built.outcome.failures:
+        raise built.outcome.failures[0].error
+    image = only_image(built, request.image)
+    invocation = make_invocation(session, built.spec, image, request)
+    if request.engine == "docker":
+        from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
+        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
+
+        load_into_docker(session, image)
+        before_start()
+        return run_docker(invocation, image.references[0], host=session.host)
+    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
+    from layerwright.run.native import run_native  # noqa: PLC0415 - start-up
+    from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
+
+    as_root = session.host.uid == 0
+    trees = [
+        (path, layer.private)
+        for layer in image.layers
+        for path in layer_trees(session.store, layer, as_root=as_root)
+    ]
+    with session.store.scratch() as scratch:
+        return run_native(
+            invocation,
+            trees,
+            capabilities=sandbox_capabilities(session),
+            scratch=scratch,
+            group_names=_group_names(session),
+            before_start=before_start,
+        )
+
+
+def make_invocation(session: Session, spec: Spec, image: BuiltImage, request: RunRequest) -> Invocation:
+    """Put image, spec and command line together.
+
+    Raises:
+        UsageError: nothing says what to run, or a mount or variable cannot be read.
+    """
+    cell = spec.cells[image.cell]
+    settings = image.image.settings
+    identity = Identity.of_caller(session.host, _user_name(session))
+    workdir = request.workdir or settings.workdir or "/"
+    entrypoint = settings.entrypoint if request.entrypoint is None else request.entrypoint
+    arguments = request.arguments
+    if not arguments and request.entrypoint is None:
+        arguments = settings.command
+    argv = (*entrypoint, *arguments)
+    if not argv:
+        raise UsageError(
+            f"{image.cell} has no entrypoint: nothing says what to run",
+            where=cell.location,
+            hint=f"name a program (`layerwright run {image.cell} python script.py`), or set `entrypoint`",
+        )
+    return Invocation(
+        argv=argv,
+        env=_environment(session, settings.env, cell, identity, request),
+        workdir=workdir,
+        mounts=_mounts(session, spec, cell, workdir, request),
+        identity=identity,
+        network=request.network and cell.run_options.network,
+        terminal=request.terminal,
+        shm_size=parse_size(cell.run_options.shm_size),
+        hostname=cell.name[:63],
+    )
+
+
+def _environment(
+    session: Session, image_env: Mapping[str, str], cell: Cell, identity: Identity, request: RunRequest
+) -> dict[str, str]:
+    env = {**image_env, "HOME": identity.home, "USER": identity.name}
+    for name in cell.writable:
+        env[name] = f"{identity.home}/.cache/{name.lower()}"
+    if request.terminal and "TERM" in session.host.variables:
+        env["TERM"] = session.host.variables["TERM"]
+    for text in request.env:
+        pair = parse_variable(text, session.host.variables)
+        if pair is not None:
+            env[pair[0]] = pair[1]
+    return env
+
+
+def _mounts(
+    session: Session, spec: Spec, cell: Cell, workdir: str, request: RunRequest
+) -> tuple[MountPoint, ...]:
+    """The current folder at the workdir, then the spec's mounts, then the command line's."""
+    found = [MountPoint(source=session.start, target=workdir)]
+    for mount in cell.run_options.mounts:
+        source = (spec.root / Path(mount.source).expanduser()).resolve()
+        if not source.exists():
+            raise UsageError(
+                f"the mount {mount.source} does not exist",
+                where=cell.location,
+                hint="make it first, so that it belongs to you",
+            )
+        found.append(MountPoint(source=source, target=mount.to, read_only=mount.read_only))
+    found += [parse_mount(text, session.start) for text in request.mounts]
+    return tuple(found)
+
+
+def _user_name(session: Session) -> str:
+    import pwd  # noqa: PLC0415 - start-up
+
+    try:
+        return pwd.getpwuid(session.host.uid).pw_name
+    except KeyError:
+        return f"user{session.host.uid}"
+
+
+def _group_names(session: Session) -> dict[int, str]:
+    import grp  # noqa: PLC0415 - start-up
+
+    names = {}
+    for gid in (session.host.gid, *session.host.groups):
+        try:
+            names[gid] = grp.getgrgid(gid).gr_name
+        except KeyError:
+            continue
+    return names
