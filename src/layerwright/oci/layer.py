@@ -18,7 +18,7 @@ class Layer:
         diff_id: digest of the uncompressed tar.
         digest: digest of the (compressed) blob.
         size: bytes of the blob.
-        tar_size: bytes of the uncompressed tar.
+        tar_size: bytes of the uncompressed tar; 0 when not known (layers of images from outside).
         created_by: one line for people, kept in the image's history.
         media_type: OCI media type of the blob.
     """
