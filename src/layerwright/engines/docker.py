@@ -1,0 +1,306 @@
+"""What can be asked of a Docker engine: versions, images, load, pull, tags.
+
+Written against Engine API 1.41 (Docker 20.10) and what later ones keep. Quirks are told where they are met, with the
+version they were seen in.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from layerwright.core.errors import EngineError
+from layerwright.core.events import BytesMoved, Reporter
+from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
+from layerwright.host.environment import HostEnvironment
+from layerwright.oci.archive import docker_archive
+from layerwright.oci.blobs import BlobSource
+from layerwright.oci.digest import Digest
+from layerwright.oci.image import Image
+
+__all__ = ["DockerEngine", "EngineVersion", "LocalImage", "find_docker"]
+
+_WANTED_API: Final = (1, 41)
+"""Docker 20.10's. An engine of 2025 and later refuses it (29: at least 1.44), then its least is used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineVersion:
+    """What an engine is.
+
+    Attributes:
+        version: ``20.10.24+dfsg1``.
+        api: path prefix of the API in use, such as ``/v1.41``.
+        identity: changes when another engine, or another version of it, answers.
+        storage: graph driver or snapshotter, such as ``overlay2``.
+        containerd_store: images are kept by containerd (an option since 24, the default of fresh installations
+            since 29) rather than by Docker's own graph drivers.
+        platform: ``linux/amd64``.
+    """
+
+    version: str
+    api: str
+    identity: str
+    storage: str
+    containerd_store: bool
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalImage:
+    """An image that the engine has.
+
+    Attributes:
+        identifier: digest of its config; with the containerd store, of its manifest.
+        references: ``name:tag`` for each.
+        layers: diff ids, bottom first.
+        config: what ``docker inspect`` shows under ``Config``.
+    """
+
+    identifier: Digest
+    references: tuple[str, ...]
+    layers: tuple[Digest, ...]
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+def find_docker(host: HostEnvironment) -> "DockerEngine":
+    """Reach the engine that Docker's own client would use.
+
+    Raises:
+        EngineError: none answers.
+    """
+    endpoint = find_endpoint(host)
+    return DockerEngine(Connection(endpoint), endpoint)
+
+
+class DockerEngine:
+    """One Docker engine; asks it when a method is called and remembers only what it is.
+
+    Attributes:
+        endpoint: where it listens.
+        version: what it is.
+    """
+
+    def __init__(self, transport: Transport, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._transport = transport
+        self.version = _ask_version(transport)
+
+    def images(self) -> Iterator[LocalImage]:
+        """All images, newest first; one that vanishes meanwhile is left out.
+
+        Raises:
+            EngineError: the engine fails.
+        """
+        for row in _rows(self._ask("GET", "/images/json").json()):
+            image = self.inspect(str(row.get("Id", "")))
+            if image is not None:
+                yield image
+
+    def inspect(self, reference: str) -> LocalImage | None:
+        """An image by name or id, or None when the engine does not have it.
+
+        Raises:
+            EngineError: the engine fails.
+        """
+        answer = self._transport.request(
+            "GET", f"{self.version.api}/images/{quote(reference, safe='/:@')}/json"
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise EngineError(f"Docker cannot inspect image {reference}: {answer.message}")
+        document = answer.json()
+        if isinstance(document, dict):
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                return LocalImage(
+                    identifier=Digest.parse(document["Id"]),
+                    references=tuple(document.get("RepoTags") or ()),
+                    layers=tuple(Digest.parse(text) for text in document["RootFS"].get("Layers") or ()),
+                    config=document.get("Config") or {},
+                )
+        raise EngineError(f"Docker's description of image {reference} cannot be read")
+
+    def leading_layers(self, diff_ids: Sequence[Digest], *, likely: Sequence[str] = ()) -> int:
+        """How many layers from the bottom the engine already has, in this order.
+
+        Docker keeps a layer by the chain of everything below it, so only a common beginning counts. Leading layers
+        that only a build cache or a running container holds are not seen.
+
+        Args:
+            diff_ids: bottom first.
+            likely: references to look at first.
+
+        Raises:
+            EngineError: the engine fails.
+        """
+        best = 0
+        for image in self._candidates(likely):
+            same = 0
+            for ours, theirs in zip(diff_ids, image.layers, strict=False):
+                if ours != theirs:
+                    break
+                same += 1
+            best = max(best, same)
+            if best == len(diff_ids):
+                break
+        return best
+
+    def load(
+        self,
+        image: Image,
+        blobs: BlobSource,
+        references: Sequence[str],
+        *,
+        omit: int = 0,
+        reporter: Reporter | None = None,
+        task: str = "load",
+    ) -> None:
+        """Load an image as a stream of plain tars, all layers or those above the ``omit`` lowest.
+
+        That ``docker load`` takes an archive without the layers it has is not documented; it is how the graph-driver
+        store works (``image/tarexport/load.go``: a layer is only opened when its chain is unknown).
+
+        Args:
+            image: what to load.
+            blobs: gives its layers.
+            references: ``name:tag`` for each name the image gets.
+            omit: layers from the bottom that the engine has.
+            reporter: gets ``BytesMoved`` events as layers are registered.
+            task: id of the started task these belong to.
+
+        Raises:
+            EngineError: the engine refuses, or dies.
+            IntegrityError: the bytes of a layer are not those of its digest.
+        """
+        present = {layer.diff_id for layer in image.layers[:omit]}
+        # Docker hashes every layer itself; the containerd store does not compare diff ids (28).
+        body = docker_archive([(references, image)], blobs, omit=present, check=self.version.containerd_store)
+        for record in self._records(
+            "POST", "/images/load?quiet=0", body, {"Content-Type": "application/x-tar"}
+        ):
+            if reporter is not None and (amount := record.moved):
+                reporter(BytesMoved(task=task, amount=amount))
+
+    def pull(self, reference: str, *, reporter: Reporter | None = None, task: str = "pull") -> None:
+        """Pull an image by ``name:tag`` or ``name@digest``; no credentials are sent.
+
+        Raises:
+            EngineError: the engine or the registry refuses.
+        """
+        name, at, digest = reference.partition("@")
+        if at:
+            query = {"fromImage": name, "tag": digest}
+        else:
+            name, _, tag = reference.rpartition(":")
+            query = {"fromImage": name, "tag": tag}
+        for record in self._records("POST", f"/images/create?{urlencode(query)}", (), {}):
+            if reporter is not None and record.status == "Extracting" and (amount := record.moved):
+                reporter(BytesMoved(task=task, amount=amount))
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """The image as a docker archive, in pieces of at most 1 MiB.
+
+        Raises:
+            EngineError: there is no such image, or the engine fails.
+        """
+        return self._transport.stream(f"{self.version.api}/images/{quote(reference, safe='/:@')}/get")
+
+    def tag(self, identifier: str, reference: str) -> None:
+        """Give an image a further ``name:tag``.
+
+        Raises:
+            EngineError: the engine refuses.
+        """
+        name, _, tag = reference.rpartition(":")
+        query = urlencode({"repo": name, "tag": tag})
+        self._ask("POST", f"/images/{quote(identifier, safe='/:@')}/tag?{query}")
+
+    def remove(self, reference: str) -> None:
+        """Remove a name, and the image when it was its last one; no name and no image is no error.
+
+        Raises:
+            EngineError: a container uses it, or the engine fails.
+        """
+        path = f"{self.version.api}/images/{quote(reference, safe='/:@')}?noprune=true"
+        answer = self._transport.request("DELETE", path)
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            raise EngineError(f"Docker cannot remove image {reference}: {answer.message}")
+
+    def _candidates(self, likely: Sequence[str]) -> Iterator[LocalImage]:
+        for reference in likely:
+            if (image := self.inspect(reference)) is not None:
+                yield image
+        yield from self.images()
+
+    def _ask(self, method: str, path: str) -> Answer:
+        answer = self._transport.request(method, self.version.api + path)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise EngineError(f"Docker refused {method} {path.partition('?')[0]}: {answer.message}")
+        return answer
+
+    def _records(
+        self, method: str, path: str, body: Iterator[bytes] | tuple[()], headers: Mapping[str, str]
+    ) -> Iterator["_Record"]:
+        done: dict[tuple[str, str], int] = {}
+        for line in self._transport.lines(
+            method, self.version.api + path, body=body or None, headers=headers
+        ):
+            try:
+                document = json.loads(line)
+            except ValueError:
+                continue
+            if message := document.get("error", ""):
+                # The status line was sent before the failure, so a failure comes as a record.
+                raise EngineError(
+                    f"Docker cannot {'load' if 'load' in path else 'pull'} the image: {message}"
+                )
+            status = str(document.get("status", ""))
+            key = (str(document.get("id", "")), status)
+            current = int((document.get("progressDetail") or {}).get("current", 0))
+            moved = max(0, current - done.get(key, 0))
+            done[key] = max(current, done.get(key, 0))
+            yield _Record(status=status, moved=moved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """A line of progress: ``moved`` bytes since the last one about the same thing."""
+
+    status: str
+    moved: int
+
+
+def _rows(document: object) -> list[Mapping[str, object]]:
+    if not isinstance(document, list):
+        raise EngineError("Docker's list of images cannot be read")
+    return [row for row in document if isinstance(row, dict)]
+
+
+def _ask_version(transport: Transport) -> EngineVersion:
+    """Ask without a version in the path, which every engine answers."""
+    version, info = transport.request("GET", "/version").json(), transport.request("GET", "/info").json()
+    if not isinstance(version, dict) or not isinstance(info, dict) or "ApiVersion" not in version:
+        raise EngineError("what answers at the Docker socket is no Docker engine")
+    newest, least = (_numbers(version.get(key)) for key in ("ApiVersion", "MinAPIVersion"))
+    api = max(min(_WANTED_API, newest), least)
+    driver = str(info.get("Driver", ""))
+    # With the containerd store "DriverStatus" has the row ["driver-type", "io.containerd.snapshotter.v1"].
+    rows = info.get("DriverStatus") or []
+    containerd = any("io.containerd.snapshotter" in str(row) for row in rows)
+    return EngineVersion(
+        version=str(version.get("Version", "")),
+        api=f"/v{api[0]}.{api[1]}",
+        identity=f"{info.get('ID', '')} {version.get('Version', '')} {driver} {containerd}",
+        storage=driver,
+        containerd_store=containerd,
+        platform=f"{version.get('Os', 'linux')}/{version.get('Arch', '')}",
+    )
+
+
+def _numbers(text: object) -> tuple[int, int]:
+    major, _, minor = str(text or "0.0").partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
