@@ -4,7 +4,7 @@ Sizes are known before the bytes, so nothing is buffered and the stream can go i
 the same bytes.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from layerwright.core.errors import IntegrityError
 from layerwright.oci.blobs import BlobSource, verified
@@ -24,7 +24,7 @@ def docker_archive(
     images: Sequence[tuple[Sequence[str], Image]],
     blobs: BlobSource,
     *,
-    omit: Collection[Digest] = (),
+    omit: int = 0,
     check: bool = True,
 ) -> Iterator[bytes]:
     """An archive for ``docker load``: layers as plain tars, which the daemon unpacks faster than gzip.
@@ -32,8 +32,9 @@ def docker_archive(
     Args:
         images: with the references that each is to have.
         blobs: gives the layers.
-        omit: diff ids whose files are left out. The daemon takes that for layers whose whole chain below it has
-            already (``image/tarexport/load.go`` in moby asks its layer store before it opens the file).
+        omit: how many layers of each image, from the bottom, the daemon has already; their files are left out
+            unless a layer above has the same tar. Daemons know layers by the chain below them, and Docker asks its
+            layer store before it opens the file (moby, ``image/tarexport/load.go``).
         check: compare each tar with its diff id. Needless for a daemon, which does so itself and fails on a lie;
             sizes are compared in any case.
 
@@ -54,9 +55,8 @@ def docker_archive(
     yield from _member("manifest.json", canonical_json(manifest))
     for config in {image.config_digest: image.config for _, image in images}.values():
         yield from _member(f"{Digest.of(config).hex}.json", config)
-    for layer in {layer.diff_id: layer for _, image in images for layer in image.layers}.values():
-        if layer.diff_id not in omit:
-            yield from _layer(layer, blobs, check=check)
+    for layer in {layer.diff_id: layer for _, image in images for layer in image.layers[omit:]}.values():
+        yield from _layer(layer, blobs, check=check)
     yield _END
 
 

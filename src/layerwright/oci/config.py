@@ -28,10 +28,15 @@ class ConfigChanges:
     user: str
     labels: Mapping[str, str]
 
-    def lines(self) -> tuple[str, ...]:
-        """The changes as a Dockerfile would say them, for the history."""
-        found = [f"ENV {name}={value}" for name, value in sorted(self.env.items())]
-        found += [f"LABEL {name}={value}" for name, value in sorted(self.labels.items())]
+    def lines(self, base: Fields) -> tuple[str, ...]:
+        """What differs from the base's settings, as a Dockerfile would say it, for the history."""
+        env, labels = _environment(base), base.table("Labels")
+        found = [f"ENV {name}={value}" for name, value in sorted(self.env.items()) if env.get(name) != value]
+        found += [
+            f"LABEL {name}={value}"
+            for name, value in sorted(self.labels.items())
+            if labels.get(name) != value
+        ]
         if self.user:
             found.append(f"USER {self.user}")
         if self.workdir:
@@ -99,7 +104,10 @@ def change_config(
     origin = base if base is not None else Fields(values={}, what="an empty config")
     history = _base_history(origin, base_layers, created)
     history += [{"created": created, "created_by": layer.created_by} for layer in layers]
-    history += [{"created": created, "created_by": line, "empty_layer": True} for line in changes.lines()]
+    history += [
+        {"created": created, "created_by": line, "empty_layer": True}
+        for line in changes.lines(origin.child("config"))
+    ]
     kept = {key: origin.values[key] for key in _KEPT if origin.values.get(key) is not None}
     return {
         **kept,
