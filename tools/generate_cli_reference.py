@@ -1,9 +1,10 @@
 """Write docs/reference/cli.md from the argument parsers; ``--check`` fails when the page is out of date."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
+
+from layerwright.cli.main import global_options, make_parser
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 
@@ -31,23 +32,40 @@ its cells (`infer-py311-cpu`); without one, every image is meant.
 """
 
 
-def sections(parser: argparse.ArgumentParser, depth: int = 2) -> list[str]:
-    """Help of the parser and of every command below it."""
-    lines = [f"{'#' * depth} `{parser.prog}`", "", "```text", parser.format_help().rstrip(), "```", ""]
-    for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to its subparsers
+def sections(parser: argparse.ArgumentParser, common: frozenset[str], depth: int = 2) -> list[str]:
+    """The parser and every command below it; options in ``common`` are described once."""
+    lines = [f"{'#' * depth} {parser.prog}", ""]
+    if parser.description:
+        lines += [parser.description, ""]
+    rows = []
+    children: list[argparse.ArgumentParser] = []
+    for action in parser._actions:  # noqa: SLF001 - argparse offers no other way in
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for child in dict.fromkeys(action.choices.values()):
-                lines += sections(child, min(depth + 1, 4))
+            children += dict.fromkeys(action.choices.values())
+        elif not isinstance(action, argparse._HelpAction) and not common.intersection(action.option_strings):  # noqa: SLF001
+            rows.append(f"| {_name(action)} | {(action.help or '').replace('|', '/')} |")
+    if rows:
+        lines += ["| argument | meaning |", "| --- | --- |", *rows, ""]
+    for child in children:
+        lines += sections(child, common, depth + 1)
     return lines
+
+
+def _name(action: argparse.Action) -> str:
+    metavar = action.metavar if isinstance(action.metavar, str) else ""
+    if not action.option_strings:
+        return f"`{metavar or action.dest}{' …' if action.nargs in {'*', '+', '...'} else ''}`"
+    takes = "" if action.nargs == 0 else f" {metavar or '{' + ','.join(map(str, action.choices or ())) + '}'}"
+    takes += " …" if action.nargs == "*" else ""
+    return ", ".join(f"`{option}{takes}`" for option in action.option_strings)
 
 
 def main() -> int:
     """Write or compare."""
-    os.environ["COLUMNS"] = "100"  # noqa: TID251 - argparse wraps at the terminal's width
-    os.environ["NO_COLOR"] = "1"  # noqa: TID251 - newer Pythons colour their help
-    from layerwright.cli.main import make_parser
-
-    text = HEAD + "\n" + "\n".join(sections(make_parser())).rstrip() + "\n"
+    parser = make_parser()
+    shared = frozenset(option for action in global_options()._actions for option in action.option_strings)  # noqa: SLF001
+    lines = ["## Global options, before or after the command", "", *sections(global_options(), frozenset())[2:]]
+    text = "\n".join([HEAD, *lines, *sections(parser, shared)]).rstrip() + "\n"
     if "--check" in sys.argv[1:]:
         if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
             print(f"{PAGE} is out of date: run `nox -s docs`", file=sys.stderr)

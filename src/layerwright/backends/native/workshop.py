@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerwright.core.events import Reporter, TaskEnded, TaskStarted
+from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
 from layerwright.host.environment import HostEnvironment
 from layerwright.store import Store
 
@@ -31,6 +31,7 @@ class Workshop:
         secrets: value of each secret, read when a step needs it.
         offline: nothing may be asked of the network.
         debian_mirror: address that replaces Debian's own, empty for none.
+        warned: messages of ``warn_once`` so far.
     """
 
     store: Store
@@ -42,12 +43,17 @@ class Workshop:
     secrets: Mapping[str, Callable[[], bytes]]
     offline: bool
     debian_mirror: str = ""
+    warned: set[str] = field(default_factory=set)
+
+    def warn_once(self, message: str, hint: str = "") -> None:
+        """Warn, unless this build has said so already."""
+        if message not in self.warned:
+            self.warned.add(message)
+            self.reporter(Warned(message=message, hint=hint))
 
     @contextmanager
     def task(self, name: str, title: str, kind: str, *, total_bytes: int = 0) -> Iterator[Callable[[int], None]]:
         """Tell of a piece of work; gives the function that takes progress in bytes."""
-        from layerwright.core.events import BytesMoved  # noqa: PLC0415 - start-up
-
         self.reporter(TaskStarted(task=name, title=title, kind=kind, total_bytes=total_bytes))
         try:
             yield lambda amount: self.reporter(BytesMoved(task=name, amount=amount))

@@ -1,0 +1,101 @@
+"""Steps that run programs in the image so far: build commands and smoke tests."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from layerwright.backends.native.files import write_blob
+from layerwright.backends.native.image import image_environment
+from layerwright.backends.native.results import NodeResult
+from layerwright.backends.native.workshop import Workshop
+from layerwright.core.errors import BuildError
+from layerwright.core.events import OutputLine
+from layerwright.layers import capture_layer
+from layerwright.plan.steps import RunCommand
+from layerwright.sandbox import Command, Secret, assemble, execute
+
+__all__ = ["base_config", "run_command"]
+
+_TIMEOUT = 4 * 3600.0
+"""Seconds a build command may take: compiles of deep-learning frameworks take hours."""
+
+_LINES_SHOWN = 20
+
+
+def base_config(workshop: Workshop, base: NodeResult) -> bytes:
+    """The base's config; empty when it has none."""
+    return workshop.store.path("blobs", base.config).read_bytes() if base.config else b""
+
+
+def run_command(
+    workshop: Workshop, step: RunCommand, trees: Sequence[tuple[Path, bool]], base: NodeResult, task: str
+) -> NodeResult:
+    """Run a command over the layers so far; what it changed becomes a layer, unless it is a smoke test.
+
+    Raises:
+        BuildError: the command failed; with its last lines and its place in the spec.
+    """
+    capabilities = workshop.capabilities()
+    lines = list[str]()
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        del lines[:-_LINES_SHOWN]
+        workshop.reporter(OutputLine(task=task, line=line))
+
+    if not step.network and not capabilities.network_namespace:
+        workshop.warn_once(
+            "commands of the build can reach the network here: this machine allows no network namespace",
+            "nothing to do when the commands do not use it; build as root or with user namespaces to be sure",
+        )
+    values = {name: workshop.secrets[name]() for name in step.secrets}
+    masked = [value.decode("utf-8", "replace").strip() for value in values.values()]
+    command = Command(
+        argv=step.argv,
+        env=image_environment(base_config(workshop, base), {"HOME": "/root", **step.env}),
+        cwd=step.workdir,
+        secrets=tuple(Secret(name=name, value=value) for name, value in values.items()),
+        network=step.network,
+    )
+    with (
+        workshop.store.scratch() as scratch,
+        assemble(
+            [path for path, _ in trees],
+            scratch=scratch,
+            capabilities=capabilities,
+            linkable=[path for path, private in trees if not private],
+        ) as rootfs,
+    ):
+        status = execute(
+            rootfs,
+            command,
+            capabilities=capabilities,
+            on_line=on_line,
+            timeout=_TIMEOUT,
+            masked=[text for text in masked if text],
+        )
+        if status != 0:
+            raise _failure(step, status, lines)
+        if not step.keep:
+            return NodeResult()
+        text = step.script.strip() or " ".join(step.argv)
+        return write_blob(
+            workshop, f"layerwright: run {text[:200]}", lambda out: capture_layer(rootfs.changes(), out)
+        )
+
+
+def _failure(step: RunCommand, status: int, lines: Sequence[str]) -> BuildError:
+    what = "the build command" if step.keep else "the smoke test"
+    shown = step.script.strip() or " ".join(step.argv)
+    output = "\n".join(f"  | {line}" for line in lines)
+    meaning = {126: " (not executable)", 127: " (program not found)"}.get(status, "")
+    message = f"{what} failed with status {status}{meaning}: {shown}"
+    return BuildError(
+        f"{message}\n{output}" if output else message,
+        where=step.location,
+        hint="commands have no network unless they ask for it: network = true" if _looks_offline(lines) else "",
+    )
+
+
+def _looks_offline(lines: Sequence[str]) -> bool:
+    signs = ("name resolution", "Network is unreachable", "Could not resolve", "Name or service not known")
+    return any(sign in line for line in lines for sign in signs)
