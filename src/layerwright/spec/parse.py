@@ -1,6 +1,5 @@
-"""From a file to a ``Spec``: find it, read it, check it; all faults at once."""
+"""From the content of a file to a ``Spec``; all faults at once."""
 
-import os.path
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import msgspec
 import tomli
 
-from layerwright.core.errors import Problem, SpecError, UsageError
+from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
 from layerwright.spec.expand import expand
 from layerwright.spec.faults import Fault, KeyPath, mask_credentials, spec_error
@@ -17,52 +16,10 @@ from layerwright.spec.model import Spec
 from layerwright.spec.parts import Reader
 from layerwright.spec.sources import read_indexes, read_secrets
 
-__all__ = ["FILE_NAME", "find_spec", "load_spec", "parse_spec"]
+__all__ = ["PYPROJECT", "parse_spec"]
 
-FILE_NAME = "layerwright.toml"
-_PYPROJECT = "pyproject.toml"
+PYPROJECT = "pyproject.toml"
 _PYPROJECT_KEY: KeyPath = ("tool", "layerwright")
-_LARGEST = 4 * 2**20
-"""Bytes; a larger spec is refused unread."""
-
-
-def load_spec(path: Path | None, start: Path) -> Spec:
-    """Read the spec.
-
-    Args:
-        path: the file the user named, or its folder; None to look for it.
-        start: the current folder: ``path`` is relative to it, and the search begins here and goes up.
-
-    Raises:
-        UsageError: there is no such file, or none was found.
-        SpecError: the file has faults; all of them.
-    """
-    found = find_spec(path, start)
-    return parse_spec(_read(found, start), file=_shown(found, path, start), root=found.parent)
-
-
-def find_spec(path: Path | None, start: Path) -> Path:
-    """Absolute path of the spec: ``layerwright.toml``, else a pyproject.toml that has ``[tool.layerwright]``.
-
-    Raises:
-        UsageError: there is no such file, or none was found up to the root of the file system.
-    """
-    if path is not None:
-        named = Path(os.path.normpath(start.absolute() / path))
-        if named.is_dir():
-            if inside := _spec_in(named):
-                return inside
-        elif named.exists():
-            return named
-        raise UsageError(f"there is no spec at {path}", hint="`layerwright init` writes one")
-    start = start.absolute()
-    for folder in (start, *start.parents):
-        if inside := _spec_in(folder):
-            return inside
-    raise UsageError(
-        f"no {FILE_NAME}, and no {_PYPROJECT} with [tool.layerwright], in {start} or above",
-        hint="`layerwright init` writes one; `--file` names one elsewhere",
-    )
 
 
 def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
@@ -116,7 +73,7 @@ def _parse(data: bytes, *, file: str) -> _Source:
         raise _syntax_error(text, error, file) from None
     except RecursionError:
         raise spec_error([Fault((), "lists or tables are nested too deeply")], file=file, text=text) from None
-    if Path(file).name != _PYPROJECT:
+    if Path(file).name != PYPROJECT:
         return _Source(file=file, text=text, prefix=(), table=document)
     tool = document.get("tool")
     table = tool.get("layerwright") if isinstance(tool, dict) else None
@@ -179,46 +136,6 @@ def _sound_entries(table: Mapping[str, Any], key: str, faulty: set[KeyPath]) -> 
 
 def _touches(path: KeyPath, faulty: set[KeyPath]) -> bool:
     return any(other[: len(path)] == path for other in faulty)
-
-
-def _read(path: Path, start: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {os.path.relpath(path, start)}: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise UsageError(
-            f"{os.path.relpath(path, start)} is larger than {_LARGEST >> 20} MiB: this is no spec"
-        )
-    return data
-
-
-def _shown(found: Path, path: Path | None, start: Path) -> str:
-    """How the file is called in messages: as it was given, or relative to the current folder."""
-    if path is not None and path.name == found.name:
-        return str(path)
-    return os.path.relpath(found, start)
-
-
-def _spec_in(folder: Path) -> Path | None:
-    own = folder / FILE_NAME
-    if own.is_file():
-        return own
-    package = folder / _PYPROJECT
-    try:
-        with package.open("rb") as stream:
-            data = stream.read(_LARGEST)
-    except OSError:
-        return None
-    # Most files on the way up are somebody else's: look before parsing, and leave their faults to them.
-    if b"layerwright" not in data:
-        return None
-    try:
-        tool = tomli.loads(data.decode("utf-8-sig")).get("tool")
-    except (UnicodeDecodeError, tomli.TOMLDecodeError):
-        return package if b"[tool.layerwright" in data else None
-    return package if isinstance(tool, dict) and "layerwright" in tool else None
 
 
 def _encoding_error(data: bytes, error: UnicodeDecodeError, file: str) -> SpecError:
