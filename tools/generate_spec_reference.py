@@ -32,7 +32,7 @@ this order.
 | kind of key | rule |
 | --- | --- |
 | single values, and lists that are one value: `tags`, `platforms`, `entrypoint`, `command` | the last one said holds |
-| lists of things to do: `packages`, `constraints`, `apt`, `writable`, `models`, `copy`, `run`, `smoke`, `groups`, `mounts` | appended |
+| all other lists, such as `packages`, `apt`, `copy`, `run`, `mounts` | appended |
 | tables: `env`, `labels` | merged; the last entry of a name holds |
 
 **Parents.** A child inherits `python`, `platforms`, `accelerator`, `timezone`, `env`, `labels`, `writable`, `workdir`,
@@ -46,7 +46,8 @@ and of `[defaults]` only `smoke` and `constraints` apply to a child again. `role
 parent's cell with the same values; where several are left, name the cell: `from = "image:base-py311"`. An override
 applies to every cell that has one of the values in `when` on each axis named there, and to no other.
 
-**References.** `name:tag`; tags of a matrix cell end with its point (`1.2.0-py311-cpu`), so that no two cells share one.
+**References.** `name:tag`; tags of a matrix cell end with its point (`1.2.0-py311-cpu`), so that no two cells share
+one.
 """
 
 TABLES = {
@@ -109,21 +110,23 @@ def rows(table: Schema, keys: Schema) -> list[str]:
     return lines
 
 
-def kind(value: Schema) -> str:
-    """A value's type in words."""
+def kind(value: Schema, *, many: bool = False) -> str:
+    """A value's type in words, ``many`` for the plural."""
     if "enum" in value:
-        return "one of " + ", ".join(f"`{choice}`" for choice in sorted(value["enum"]))
+        return "one of " + ", ".join(f"`{choice}`" for choice in value["enum"])
     if "allOf" in value:
-        return kind(value["allOf"][0])
+        return kind(value["allOf"][0], many=many)
     if "anyOf" in value:
-        return " or ".join(kind(choice) for choice in value["anyOf"])
+        return " or ".join(kind(choice, many=many) for choice in value["anyOf"])
+    plural = "s" if many else ""
     if "$ref" in value:
-        return "table"
+        return f"table{plural}"
     match value["type"]:
         case "array":
-            return f"list of {kind(value['items'])}"
+            items = kind(value["items"], many=True)
+            return f"list{plural} of {f'({items})' if ' or ' in items else items}"
         case "object":
-            return f"table of {kind(value['additionalProperties'])}"
+            return f"table{plural} of {kind(value['additionalProperties'], many=True)}"
         case "boolean":
             return "true or false"
         case _:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from layerwright.core.addresses import MASK, mask_credentials
 from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
 
-__all__ = ["Fault", "KeyPath", "format_key", "mask_credentials", "nearest", "parse_key", "spec_error"]
+__all__ = ["Fault", "KeyPath", "format_key", "hide_credentials", "nearest", "parse_key", "spec_error"]
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
@@ -16,9 +17,9 @@ KeyPath = tuple[str | int, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PART = re.compile(r'\.?(?:(?P<bare>[A-Za-z0-9_-]+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|\[(?P<position>[0-9]+)\])')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-# The user part of an address up to its last @: greedy where a password may follow, so that one with an odd
-# character in it does not show.
-_CREDENTIALS = re.compile(r"""://(?:[^"'\n]*:[^"'\n]*|[^"'\s/]*)@""")
+# The user part of an address up to its last @, greedy: in a faulty file a password may hold characters that no
+# address can, and must not show either.
+_USER_AND_PASSWORD = re.compile(r"""://[^"'\n@]*:[^"'\n]*@""")
 
 
 class Fault(Struct, frozen=True):
@@ -72,9 +73,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
-def mask_credentials(text: str) -> str:
-    """The text with ``user:password@`` of every address replaced by ``***@``."""
-    return _CREDENTIALS.sub("://***@", text)
+def hide_credentials(text: str) -> str:
+    """The text of a faulty line with what is, or may be, a credential in an address masked."""
+    return _USER_AND_PASSWORD.sub(f"://{MASK}@", mask_credentials(text))
 
 
 def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = ()) -> SpecError:
@@ -101,8 +102,8 @@ def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = (
             line=line,
             column=column,
             key=format_key(path),
-            text=mask_credentials(positions.line(line)),
+            text=hide_credentials(positions.line(line)),
         )
-        problems.append(Problem(what=mask_credentials(fault.what), where=where, hint=mask_credentials(hint)))
+        problems.append(Problem(what=hide_credentials(fault.what), where=where, hint=hide_credentials(hint)))
     problems.sort(key=lambda problem: (problem.where.line, problem.where.column))
     return SpecError(problems)

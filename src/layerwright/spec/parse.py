@@ -10,7 +10,7 @@ import tomli
 from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
 from layerwright.spec.expand import expand
-from layerwright.spec.faults import Fault, KeyPath, mask_credentials, spec_error
+from layerwright.spec.faults import Fault, KeyPath, hide_credentials, spec_error
 from layerwright.spec.keys import DefaultsTable, ImageTable, IndexTable, SecretTable, SpecFile
 from layerwright.spec.model import Spec
 from layerwright.spec.parts import Reader
@@ -146,7 +146,7 @@ def _encoding_error(data: bytes, error: UnicodeDecodeError, file: str) -> SpecEr
         file=file,
         line=data.count(b"\n", 0, error.start) + 1,
         column=len(data[start : error.start].decode("utf-8-sig")) + 1,
-        text=mask_credentials(line),
+        text=hide_credentials(line),
     )
     what = f"the file is not UTF-8: byte 0x{data[error.start]:02x}"
     return SpecError([Problem(what=what, where=where, hint="save it as UTF-8")])
@@ -159,7 +159,7 @@ def _syntax_error(text: str, error: tomli.TOMLDecodeError, file: str) -> SpecErr
         file=file,
         line=line,
         column=error.colno,
-        text=mask_credentials(lines[line - 1].removesuffix("\r")),
+        text=hide_credentials(lines[line - 1].removesuffix("\r")),
     )
     message = error.msg[:1].lower() + error.msg[1:]
-    return SpecError([Problem(what=f"not TOML: {mask_credentials(message)}", where=where)])
+    return SpecError([Problem(what=f"not TOML: {hide_credentials(message)}", where=where)])

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from layerwright.core.addresses import has_credential
 from layerwright.core.source import Location
 from layerwright.oci.platform import Platform
 from layerwright.spec.base import parse_base
@@ -40,13 +41,12 @@ from layerwright.spec.model import (
 )
 from layerwright.spec.requirement import requirement_fault
 
-__all__ = ["Part", "Reader", "split_words", "url_credentials", "value_or"]
+__all__ = ["Part", "Reader", "split_words", "value_or"]
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9_./:=,+@% -]+")
-_URL_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@]*)@")
 _BASE_HINT = (
     "such as: debian:bookworm, image:NAME, oci:DIR, archive:FILE, docker:NAME:TAG, or python:3.11-slim"
 )
@@ -87,12 +87,6 @@ class Part(Struct, frozen=True, kw_only=True):
 def value_or(value: T | UnsetType, otherwise: T) -> T:
     """The value, or the other where the key is absent."""
     return otherwise if value is UNSET else value
-
-
-def url_credentials(url: str) -> bool:
-    """True when the address holds a password, or anything but a plain user of ssh."""
-    match = _URL_USER.match(url)
-    return bool(match and (":" in match["user"] or not match["scheme"].endswith("ssh")))
 
 
 class Reader:
@@ -165,7 +159,7 @@ class Reader:
 
     def base(self, text: str, path: KeyPath) -> Base | None:
         """Read one ``from``; None after noting a fault."""
-        if url_credentials(text):
+        if has_credential(text):
             self.fault(path, "a base must not hold credentials", "log in with `docker login`")
             return None
         try:
@@ -308,7 +302,7 @@ class Reader:
             )
 
     def _check_address(self, address: str, path: KeyPath) -> None:
-        if url_credentials(address):
+        if has_credential(address):
             self.fault(
                 path,
                 "an address must not hold credentials",

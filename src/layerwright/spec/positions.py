@@ -12,7 +12,7 @@ import tree_sitter
 import tree_sitter_toml
 
 from layerwright.core.source import Location
-from layerwright.spec.faults import KeyPath, mask_credentials, parse_key
+from layerwright.spec.faults import KeyPath, hide_credentials, parse_key
 
 __all__ = ["Positions", "locate"]
 
@@ -132,7 +132,7 @@ def locate(location: Location, text: str) -> Location:
         return location
     positions = Positions(text.removeprefix("\ufeff"))
     line, column = positions.value(parse_key(location.key))
-    return replace(location, line=line, column=column, text=mask_credentials(positions.line(line)))
+    return replace(location, line=line, column=column, text=hide_credentials(positions.line(line)))
 
 
 def _key_parts(node: tree_sitter.Node) -> Iterator[tuple[str, tree_sitter.Node]]:

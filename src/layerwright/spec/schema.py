@@ -27,7 +27,7 @@ def json_schema() -> dict[str, Any]:
 
 def _without_siblings(node: Any) -> Any:  # noqa: ANN401 - any JSON value
     """The schema with each ``$ref`` that has neighbours wrapped in ``allOf``: draft 7 ignores the neighbours."""
-    if isinstance(node, list):
+    if isinstance(node, list | tuple):
         return [_without_siblings(item) for item in node]
     if not isinstance(node, dict):
         return node

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
+from layerwright.core.addresses import has_credential
 from layerwright.spec.keys import IndexTable, SecretTable
 from layerwright.spec.model import Index, Secret
-from layerwright.spec.parts import Reader, url_credentials, value_or
+from layerwright.spec.parts import Reader, value_or
 from layerwright.spec.requirement import normalize_name
 
 __all__ = ["read_indexes", "read_secrets"]
@@ -71,7 +72,7 @@ def read_secrets(tables: Mapping[str, SecretTable], reader: Reader) -> dict[str,
 
 def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
     path = ("indexes", name, "url")
-    if url_credentials(table.url):
+    if has_credential(table.url):
         reader.fault(
             path,
             f"the address of index {name!r} must not hold credentials",
@@ -91,8 +92,12 @@ def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
     try:
         address = urlsplit(table.url)
         host = address.hostname or ""
-    except ValueError as error:
-        reader.fault(path, f"{table.url!r} is not an address: {error}")
+        _ = address.port  # checked when it is asked for
+    except ValueError:
+        # Not told as it stands: what looks like a port may be part of a password.
+        reader.fault(
+            path, f"the address of index {name!r} cannot be read", "such as: https://pypi.example.org/simple"
+        )
         return
     if address.scheme == "http" and not host.startswith(_LOOPBACK):
         reader.fault(path, f"{table.url!r}: plain http is refused, except on this machine", "use https")
