@@ -1,0 +1,107 @@
+"""Wires what a native build works with."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerwright.core.errors import UsageError
+from layerwright.spec.model import Secret, Spec
+from layerwright.workflow.session import Session
+
+if TYPE_CHECKING:
+    from layerwright.backends.native.workshop import Workshop
+    from layerwright.sandbox import Capabilities
+
+__all__ = ["make_workshop", "sandbox_capabilities"]
+
+
+def make_workshop(session: Session, spec: Spec) -> "Workshop":
+    """The parts of a native build; costly ones are made when first asked for."""
+    from layerwright.backends.native.workshop import Workshop  # noqa: PLC0415 - start-up
+
+    @cache
+    def fetcher() -> object:
+        from layerwright.sources.fetch import Fetcher  # noqa: PLC0415 - start-up
+
+        return Fetcher(
+            store=session.store,
+            host=session.host,
+            reporter=session.reporter,
+            indexes=spec.indexes,
+            root=spec.root,
+            offline=session.offline,
+        )
+
+    return Workshop(
+        store=session.store,
+        host=session.host,
+        reporter=session.reporter,
+        root=spec.root,
+        capabilities=cache(lambda: sandbox_capabilities(session)),
+        fetcher=fetcher,  # type: ignore[arg-type]  # cache() hides the type
+        secrets={name: _reader(session, spec, secret) for name, secret in spec.secrets.items()},
+        offline=session.offline,
+        debian_mirror=session.host.variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
+    )
+
+
+def _reader(session: Session, spec: Spec, secret: Secret) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if secret.env:
+            value = session.host.variables.get(secret.env)
+            if value is None:
+                raise UsageError(
+                    f"the secret {secret.name!r} needs the variable {secret.env}, which is not set",
+                    where=secret.location,
+                    hint=f"export {secret.env}=… and build again",
+                )
+            return value.encode()
+        path = spec.root / Path(secret.file).expanduser()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}", where=secret.location
+            ) from error
+
+    return read
+
+
+def sandbox_capabilities(session: Session) -> "Capabilities":
+    """What the sandbox can do here, probed once per machine, user and boot, and then remembered in the store."""
+    from layerwright.sandbox import Capabilities, probe  # noqa: PLC0415 - start-up
+
+    key = _machine_key(session)
+    store = session.store
+    known = store.read_record("sandbox", key)
+    capabilities = None if known is None else Capabilities.from_json(known)
+    if capabilities is None:
+        with store.scratch() as scratch:
+            capabilities = probe(session.host, scratch)
+        store.write_record("sandbox", key, capabilities.to_json())
+    return capabilities
+
+
+def _machine_key(session: Session) -> str:
+    """Changes when the machine boots, another user asks, or programs are installed where we look for them."""
+    import hashlib  # noqa: PLC0415 - start-up
+
+    facts: Mapping[str, object] = {
+        "boot": _boot_id(),
+        "uid": session.host.uid,
+        "path": [
+            (folder, Path(folder).stat().st_mtime_ns)
+            for folder in session.host.path.split(":")
+            if Path(folder).is_dir()
+        ],
+        "namespaces": [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "user", "net")],
+    }
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
