@@ -1,0 +1,1 @@
+"""Programs that run inside images, under the oldest Python we promise, with nothing of ours."""
