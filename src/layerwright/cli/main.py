@@ -5,11 +5,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright import __version__
 from layerwright.cli.terminal import Terminal
-from layerwright.core.errors import LayerwrightError, SpecError
+from layerwright.core.errors import LayerwrightError, Problem, SpecError
+from layerwright.core.source import Location
 
 if TYPE_CHECKING:
     from layerwright.cli.context import Context
@@ -64,39 +66,44 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _problems(error: LayerwrightError) -> list[Problem | LayerwrightError]:
+    return list(error.problems) if isinstance(error, SpecError) else [error]
+
+
+def _located(where: Location | None) -> Location | None:
+    """The place with its line, which only costs something when it is shown."""
+    if where is None or where.line or not where.key:
+        return where
+    from layerwright.spec.positions import locate  # noqa: PLC0415 - only on error
+
+    try:
+        return locate(where, Path(where.file).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return where
+
+
 def print_error(terminal: Terminal, error: LayerwrightError) -> None:
     """What happened, where, and how to mend it; every problem of a spec."""
-    problems = error.problems if isinstance(error, SpecError) else ()
-    shown = [(p.what, p.where, p.hint) for p in problems] or [(error.what, error.where, error.hint)]
-    for what, where, hint in shown:
-        terminal.tell(f"{terminal.paint('error', '1;31')}: {what}")
+    for problem in _problems(error):
+        terminal.tell(f"{terminal.paint('error', '1;31')}: {problem.what}")
+        where = _located(problem.where)
         if where is not None:
             terminal.tell(f"  {terminal.paint('-->', '1;34')} {where}")
             if where.text:
                 terminal.tell(f"   {terminal.paint('|', '1;34')} {where.text.strip()}")
-        if hint:
-            terminal.tell(f"{terminal.paint('hint', '1;36')}: {hint}")
+        if problem.hint:
+            terminal.tell(f"{terminal.paint('hint', '1;36')}: {problem.hint}")
 
 
 def _json_error(error: LayerwrightError) -> dict[str, object]:
-    problems = error.problems if isinstance(error, SpecError) else ()
-    shown = [(p.what, p.where, p.hint) for p in problems] or [(error.what, error.where, error.hint)]
+    problems = []
+    for problem in _problems(error):
+        where = _located(problem.where)
+        place = where and {"file": where.file, "line": where.line, "column": where.column, "key": where.key}
+        problems.append({"what": problem.what, "where": place, "hint": problem.hint})
     return {
         "schema": 1,
-        "error": {
-            "type": type(error).__name__,
-            "exit_code": error.exit_code,
-            "problems": [
-                {
-                    "what": what,
-                    "where": None
-                    if where is None
-                    else {"file": where.file, "line": where.line, "column": where.column, "key": where.key},
-                    "hint": hint,
-                }
-                for what, where, hint in shown
-            ],
-        },
+        "error": {"type": type(error).__name__, "exit_code": error.exit_code, "problems": problems},
     }
 
 

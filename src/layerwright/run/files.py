@@ -1,8 +1,25 @@
-"""Files that tell a program who it is: passwd and group, made from the image's own and the caller."""
+"""What a container gets from us beside its mounts: a home, and passwd and group files that know the caller."""
 
-from layerwright.run.invocation import Identity
+import os
+from pathlib import Path
 
-__all__ = ["group_text", "passwd_text"]
+from layerwright.run.invocation import Identity, Invocation, MountPoint
+
+__all__ = ["group_text", "own_mounts", "passwd_text"]
+
+
+def own_mounts(invocation: Invocation, scratch: Path) -> tuple[MountPoint, ...]:
+    """Write the files and an empty home that belongs to the caller into ``scratch``."""
+    home = scratch / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, invocation.identity.uid, invocation.identity.gid)
+    mounts = [MountPoint(source=home, target=invocation.identity.home)]
+    for name, text in (("passwd", invocation.passwd), ("group", invocation.group)):
+        path = scratch / name
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        path.chmod(0o644)
+        mounts.append(MountPoint(source=path, target=f"/etc/{name}", read_only=True))
+    return tuple(mounts)
 
 
 def passwd_text(image: str, identity: Identity) -> str:

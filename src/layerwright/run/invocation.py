@@ -59,6 +59,7 @@ class Invocation:
         terminal: give it our terminal; only true when there is one.
         shm_size: bytes of ``/dev/shm``; 0 for the engine's default.
         hostname: what the container calls itself.
+        passwd, group: the text of these files, with the caller in them.
     """
 
     argv: tuple[str, ...]
@@ -68,6 +69,8 @@ class Invocation:
     identity: Identity
     network: bool
     terminal: bool
+    passwd: str
+    group: str
     shm_size: int = 0
     hostname: str = "layerwright"
 
@@ -81,7 +84,9 @@ def parse_mount(text: str, folder: Path) -> MountPoint:
     parts = text.split(":")
     read_only = len(parts) == 3 and parts[2] == "ro"  # noqa: PLR2004 - the form's three parts
     if not (len(parts) == 2 or read_only) or not parts[0] or not parts[1].startswith("/"):  # noqa: PLR2004
-        raise UsageError(f"cannot read the mount {text!r}", hint="write FROM:TO or FROM:TO:ro, with TO absolute")
+        raise UsageError(
+            f"cannot read the mount {text!r}", hint="write FROM:TO or FROM:TO:ro, with TO absolute"
+        )
     source = (folder / Path(parts[0]).expanduser()).resolve()
     if not source.exists():
         # Engines would make a folder owned by root in its place.

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from layerwright.core.errors import LayerwrightError, RunStartError
-from layerwright.run.files import group_text, passwd_text
+from layerwright.run.files import own_mounts
 from layerwright.run.invocation import Invocation
-from layerwright.sandbox import Bind, Capabilities, Command, Rootfs, assemble, execute_foreground
+from layerwright.sandbox.execute import execute_foreground
+from layerwright.sandbox.model import Bind, Capabilities, Command
+from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["run_native"]
 
@@ -17,7 +19,6 @@ def run_native(
     *,
     capabilities: Capabilities,
     scratch: Path,
-    group_names: dict[int, str],
     before_start: Callable[[], None],
 ) -> int:
     """Run the program in the foreground; what it writes outside its mounts is thrown away.
@@ -27,7 +28,6 @@ def run_native(
         trees: the image's trees, bottom first, each with whether a program may write through it.
         capabilities: what the sandbox can do here.
         scratch: folder for the root and for HOME, on the file system of the trees.
-        group_names: the host's names of the caller's groups.
         before_start: called once everything is ready and the program is about to get the terminal.
 
     Returns:
@@ -44,17 +44,9 @@ def run_native(
             capabilities=capabilities,
             linkable=[path for path, private in trees if not private],
         ) as rootfs:
-            home = _own_folder(scratch / "home", invocation)
-            passwd = _write(scratch / "passwd", passwd_text(_read(rootfs, "/etc/passwd"), identity))
-            group = _write(scratch / "group", group_text(_read(rootfs, "/etc/group"), identity, group_names))
-            binds = (
-                Bind(source=passwd, target="/etc/passwd", read_only=True),
-                Bind(source=group, target="/etc/group", read_only=True),
-                Bind(source=home, target=identity.home),
-                *(
-                    Bind(source=mount.source, target=mount.target, read_only=mount.read_only)
-                    for mount in invocation.mounts
-                ),
+            binds = tuple(
+                Bind(source=mount.source, target=mount.target, read_only=mount.read_only)
+                for mount in (*own_mounts(invocation, scratch), *invocation.mounts)
             )
             command = Command(
                 argv=invocation.argv,
@@ -75,23 +67,3 @@ def run_native(
         raise
     except LayerwrightError as error:
         raise RunStartError(error.what, where=error.where, hint=error.hint) from error
-
-
-def _read(rootfs: Rootfs, path: str) -> str:
-    found = rootfs.find(path)
-    return found.read_text(encoding="utf-8", errors="surrogateescape") if found is not None and found.is_file() else ""
-
-
-def _write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    path.chmod(0o644)
-    return path
-
-
-def _own_folder(path: Path, invocation: Invocation) -> Path:
-    """An empty home that belongs to the caller."""
-    import os  # noqa: PLC0415 - start-up
-
-    path.mkdir(mode=0o700)
-    os.chown(path, invocation.identity.uid, invocation.identity.gid)
-    return path

@@ -28,10 +28,12 @@ class BuildRequest:
     Attributes:
         images: images or cells; empty for all.
         locked: the lock must fit the spec as it is; it is never written.
+        backend: ``native`` or ``docker``.
     """
 
     images: tuple[str, ...] = ()
     locked: bool = False
+    backend: str = "native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,8 @@ def build_prepared(session: Session, prepared: Prepared) -> Built:
         from layerwright.core.errors import EngineError  # noqa: PLC0415 - only on error
 
         raise EngineError(
-            "this machine cannot run the build's commands natively\n" + "\n".join(sorted(unsupported.values())),
+            "this machine cannot run the build's commands natively\n"
+            + "\n".join(sorted(unsupported.values())),
             hint="run as root, allow user namespaces, or build with Docker: --backend docker",
         )
     wanted = [cell for cell in prepared.plan.cells if cell.cell in prepared.cells]

@@ -58,7 +58,7 @@ def scan_trees(
         names: cells.
         cache: file digests by path, size and time, so that unchanged files are not read again.
     """
-    from layerwright.layers.tree import scan_tree  # noqa: PLC0415 - start-up
+    from layerwright.layers import scan_tree  # noqa: PLC0415 - start-up
 
     requests = tree_requests(spec.cells[name] for name in names)
     return {

@@ -1,11 +1,12 @@
 """Run a program in an image of the spec: build what is not up to date, then start it as the caller."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from layerwright.backends.base import BuiltImage
 from layerwright.core.errors import UsageError
+from layerwright.run.files import group_text, passwd_text
 from layerwright.run.invocation import (
     Identity,
     Invocation,
@@ -66,37 +67,47 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
     if built.outcome.failures:
         raise built.outcome.failures[0].error
     image = only_image(built, request.image)
-    invocation = make_invocation(session, built.spec, image, request)
-    if request.engine == "docker":
-        from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
-        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
-
-        load_into_docker(session, image)
-        before_start()
-        return run_docker(invocation, image.references[0], host=session.host)
-    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
-    from layerwright.run.native import run_native  # noqa: PLC0415 - start-up
-    from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
-
     as_root = session.host.uid == 0
+    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
+
     trees = [
         (path, layer.private)
         for layer in image.layers
         for path in layer_trees(session.store, layer, as_root=as_root)
     ]
+    invocation = make_invocation(session, built.spec, image, request, [path for path, _ in trees])
+    if request.engine == "docker":
+        from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
+        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
+
+        load_into_docker(session, image)
+        with session.store.scratch() as scratch:
+            before_start()
+            return run_docker(invocation, image.references[0], host=session.host, scratch=scratch)
+    from layerwright.run.native import run_native  # noqa: PLC0415 - start-up
+    from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
+
     with session.store.scratch() as scratch:
         return run_native(
             invocation,
             trees,
             capabilities=sandbox_capabilities(session),
             scratch=scratch,
-            group_names=_group_names(session),
             before_start=before_start,
         )
 
 
-def make_invocation(session: Session, spec: Spec, image: BuiltImage, request: RunRequest) -> Invocation:
+def make_invocation(
+    session: Session, spec: Spec, image: BuiltImage, request: RunRequest, trees: Sequence[Path]
+) -> Invocation:
     """Put image, spec and command line together.
+
+    Args:
+        session: surroundings.
+        spec: the spec the image is of.
+        image: the image.
+        request: the command line.
+        trees: the image's trees, bottom first, for its passwd and group files.
 
     Raises:
         UsageError: nothing says what to run, or a mount or variable cannot be read.
@@ -126,7 +137,18 @@ def make_invocation(session: Session, spec: Spec, image: BuiltImage, request: Ru
         terminal=request.terminal,
         shm_size=parse_size(cell.run_options.shm_size),
         hostname=cell.name[:63],
+        passwd=passwd_text(_read(trees, "etc/passwd"), identity),
+        group=group_text(_read(trees, "etc/group"), identity, _group_names(session)),
     )
+
+
+def _read(trees: Sequence[Path], path: str) -> str:
+    """A file of the image, from the highest tree that has it; empty without one."""
+    for tree in reversed(trees):
+        file = tree / path
+        if file.is_file() and not file.is_symlink():
+            return file.read_text(encoding="utf-8", errors="surrogateescape")
+    return ""
 
 
 def _environment(

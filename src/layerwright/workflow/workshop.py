@@ -11,7 +11,7 @@ from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
     from layerwright.backends.native.workshop import Workshop
-    from layerwright.sandbox import Capabilities
+    from layerwright.sandbox.model import Capabilities
 
 __all__ = ["make_workshop", "sandbox_capabilities"]
 
@@ -62,7 +62,8 @@ def _reader(session: Session, spec: Spec, secret: Secret) -> Callable[[], bytes]
             return path.read_bytes()
         except OSError as error:
             raise UsageError(
-                f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}", where=secret.location
+                f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}",
+                where=secret.location,
             ) from error
 
     return read
@@ -70,13 +71,15 @@ def _reader(session: Session, spec: Spec, secret: Secret) -> Callable[[], bytes]
 
 def sandbox_capabilities(session: Session) -> "Capabilities":
     """What the sandbox can do here, probed once per machine, user and boot, and then remembered in the store."""
-    from layerwright.sandbox import Capabilities, probe  # noqa: PLC0415 - start-up
+    from layerwright.sandbox.model import Capabilities  # noqa: PLC0415 - start-up
 
     key = _machine_key(session)
     store = session.store
     known = store.read_record("sandbox", key)
     capabilities = None if known is None else Capabilities.from_json(known)
     if capabilities is None:
+        from layerwright.sandbox.probe import probe  # noqa: PLC0415 - start-up
+
         with store.scratch() as scratch:
             capabilities = probe(session.host, scratch)
         store.write_record("sandbox", key, capabilities.to_json())

@@ -33,7 +33,11 @@ def make_base(workshop: Workshop, step: Base) -> NodeResult:
     platform = Platform.parse(step.platform)
     if base.kind == "debian":
         return _debian(workshop, step, platform)
-    with open_base(workshop, base.kind, base.source, platform, digest=base.digest) as (image, blobs, identity):
+    with open_base(workshop, base.kind, base.source, platform, digest=base.digest) as (
+        image,
+        blobs,
+        identity,
+    ):
         if identity != base.digest:
             raise IntegrityError(
                 f"{base.kind}:{base.source} is {identity} now; {base.digest} was locked",
@@ -111,7 +115,9 @@ def open_base(
                 yield image, source_blobs, image.config_digest
         case "registry":
             if workshop.offline:
-                raise NetworkError(f"the base {source} is not in the store, and --offline forbids asking for it")
+                raise NetworkError(
+                    f"the base {source} is not in the store, and --offline forbids asking for it"
+                )
             from layerwright.registry import open_image  # noqa: PLC0415 - start-up
 
             with open_image(
@@ -164,7 +170,9 @@ def _with_trees(workshop: Workshop, result: NodeResult) -> NodeResult:
             for _ in counted:  # what follows the end of the archive belongs to the tar as well
                 pass
             if counted.digest() != layer.diff_id:
-                raise IntegrityError(f"layer {layer.digest.short} of the base unpacks to another tar than it says")
+                raise IntegrityError(
+                    f"layer {layer.digest.short} of the base unpacks to another tar than it says"
+                )
         layers.append(layer if layer.tar_size else replace(layer, tar_size=counted.size))
     return replace(result, layers=tuple(layers))
 

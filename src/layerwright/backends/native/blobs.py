@@ -6,8 +6,10 @@ from pathlib import Path
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.core.errors import IntegrityError
 from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
+from layerwright.oci.blobs import verified
+from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
-from layerwright.oci.layer import Layer
+from layerwright.oci.layer import GZIP_LAYER, Layer
 from layerwright.store import Store
 
 __all__ = ["StoreBlobs", "blob_tar", "layer_trees", "wheel_files", "wheel_tree_key"]
@@ -33,11 +35,9 @@ def wheel_files(store: Store, wheels: Sequence[WheelPart]) -> tuple[WheelFile, .
 
 def blob_tar(store: Store, layer: BuiltLayer | Layer) -> Iterator[bytes]:
     """The uncompressed tar of a layer whose blob is kept."""
-    from layerwright.layers.inflate import gunzip  # noqa: PLC0415 - start-up
-
     path = store.path("blobs", layer.digest.hex)
     chunks = _read(path)
-    return gunzip(chunks) if layer.media_type.endswith("gzip") else chunks
+    return gunzip(chunks) if layer.media_type == GZIP_LAYER else chunks
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -61,9 +61,14 @@ class StoreBlobs:
         """
         built = self.layers[layer.digest]
         if not built.wheels:
-            return _read(self.store.path("blobs", built.digest.hex))
+            return self.store.read("blobs", built.digest.hex)
         files = wheel_files(self.store, built.wheels)
-        return _checked(emit_blob(files, prefix=built.prefix, python=built.python), built.digest, built.created_by)
+        return verified(
+            emit_blob(files, prefix=built.prefix, python=built.python),
+            built.digest,
+            size=built.size,
+            what=f"the layer of {built.created_by}",
+        )
 
     def open_tar(self, layer: Layer) -> Iterator[bytes]:
         """The tar as its diff id names it.
@@ -75,21 +80,11 @@ class StoreBlobs:
         if not built.wheels:
             return blob_tar(self.store, built)
         files = wheel_files(self.store, built.wheels)
-        return _checked(emit_tar(files, prefix=built.prefix, python=built.python), built.diff_id, built.created_by)
-
-
-def _checked(chunks: Iterator[bytes], expected: Digest, what: str) -> Iterator[bytes]:
-    """The chunks; the end is only reached when they have the expected digest."""
-    import hashlib  # noqa: PLC0415 - start-up
-
-    state = hashlib.sha256()
-    for chunk in chunks:
-        state.update(chunk)
-        yield chunk
-    if state.hexdigest() != expected.hex:
-        raise IntegrityError(
-            f"the store's wheels no longer give the layer {expected.short} ({what})",
-            hint="run `layerwright store verify --repair` and build again",
+        return verified(
+            emit_tar(files, prefix=built.prefix, python=built.python),
+            built.diff_id,
+            size=built.tar_size,
+            what=f"the tar of {built.created_by}",
         )
 
 
@@ -131,4 +126,3 @@ def _extract_wheel(store: Store, layer: BuiltLayer, part: WheelPart, key: str) -
     if found is None:
         raise IntegrityError(f"the tree of {part.file} vanished while it was being used")
     return found
-

@@ -71,7 +71,9 @@ class NativeBackend:
         for cell in plan.cells:
             for job in _jobs(cell):
                 jobs.setdefault(job.node.digest, job)
-        needed = {node.digest for cell in wanted for node in cell.nodes if not isinstance(node.step, SetConfig)}
+        needed = {
+            node.digest for cell in wanted for node in cell.nodes if not isinstance(node.step, SetConfig)
+        }
         needed = _closure(needed, jobs)
         results = dict[str, NodeResult]()
         cached = set[str]()

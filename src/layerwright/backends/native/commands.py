@@ -11,7 +11,9 @@ from layerwright.core.errors import BuildError
 from layerwright.core.events import OutputLine
 from layerwright.layers import capture_layer
 from layerwright.plan.steps import RunCommand
-from layerwright.sandbox import Command, Secret, assemble, execute
+from layerwright.sandbox.execute import execute
+from layerwright.sandbox.model import Command, Secret
+from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["base_config", "run_command"]
 
@@ -92,7 +94,9 @@ def _failure(step: RunCommand, status: int, lines: Sequence[str]) -> BuildError:
     return BuildError(
         f"{message}\n{output}" if output else message,
         where=step.location,
-        hint="commands have no network unless they ask for it: network = true" if _looks_offline(lines) else "",
+        hint="commands have no network unless they ask for it: network = true"
+        if _looks_offline(lines)
+        else "",
     )
 
 

@@ -47,7 +47,9 @@ def install_python(workshop: Workshop, step: InstallPython) -> NodeResult:
         write_environment(root, step)
         scan = scan_tree(root, exclude=())
         return write_blob(
-            workshop, f"layerwright: python {step.version}", lambda out: tree_layer(scan, to=step.prefix, out=out)
+            workshop,
+            f"layerwright: python {step.version}",
+            lambda out: tree_layer(scan, to=step.prefix, out=out),
         )
 
 
@@ -73,7 +75,7 @@ def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:
     return write_blob(
         workshop,
         f"layerwright: file {step.to}",
-        lambda out: tree_layer(path, to=step.to, out=out, mode=step.mode),
+        lambda out: tree_layer(path, to=step.to, out=out),
     )
 
 
@@ -85,5 +87,7 @@ def copy_tree(workshop: Workshop, step: CopyTree) -> NodeResult:
             f"{step.source} changed while the build was running", where=step.location, hint="build again"
         )
     return write_blob(
-        workshop, f"layerwright: copy {step.source} {step.to}", lambda out: tree_layer(scan, to=step.to, out=out)
+        workshop,
+        f"layerwright: copy {step.source} {step.to}",
+        lambda out: tree_layer(scan, to=step.to, out=out),
     )

@@ -7,10 +7,10 @@ import msgspec
 
 from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.results import decode_digest
+from layerwright.oci.config import Settings
 from layerwright.oci.digest import Digest
 from layerwright.oci.fields import Fields
 from layerwright.oci.image import Image, build_image
-from layerwright.oci.config import Settings
 from layerwright.oci.media import CONFIG_LIMIT
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import CellPlan, SetConfig
@@ -44,7 +44,11 @@ def image_environment(base_config: bytes, wanted: dict[str, str]) -> dict[str, s
 
 
 def finish_image(
-    store: Store, cell: CellPlan, base_layers: Sequence[BuiltLayer], layers: Sequence[BuiltLayer], base_config: bytes
+    store: Store,
+    cell: CellPlan,
+    base_layers: Sequence[BuiltLayer],
+    layers: Sequence[BuiltLayer],
+    base_config: bytes,
 ) -> tuple[Image, int]:
     """Make the image, keep its manifest and config, and let its references name it.
 

@@ -2,20 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from layerwright.backends.base import BuiltLayer, WheelPart
-from layerwright.backends.native.blobs import layer_trees, wheel_files, wheel_tree_key
+from layerwright.backends.native.blobs import wheel_files, wheel_tree_key
 from layerwright.backends.native.files import write_blob
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
+from layerwright.core.errors import BuildError
 from layerwright.layers import BYTECODE_FORMAT, bytecode_layer, bytecode_script, wheel_layer
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER
 from layerwright.plan.nodes import canonical
 from layerwright.plan.steps import InstallWheels
+from layerwright.sandbox.execute import execute
+from layerwright.sandbox.model import Bind, Command
+from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["compile_bytecode", "install_wheels", "title_of"]
+
+_COMPILE_TIMEOUT = 3600.0
+"""Seconds; the largest known set of wheels takes half a minute."""
 
 
 def title_of(parts: Sequence[WheelPart]) -> str:
@@ -25,7 +33,9 @@ def title_of(parts: Sequence[WheelPart]) -> str:
     return " ".join(f"{part.name}=={part.version}" for part in parts)
 
 
-def install_wheels(workshop: Workshop, step: InstallWheels, parts: tuple[WheelPart, ...], task: str) -> NodeResult:
+def install_wheels(
+    workshop: Workshop, step: InstallWheels, parts: tuple[WheelPart, ...], task: str
+) -> NodeResult:
     """The wheels' files as one layer, and each wheel's tree beside it, from one read of each wheel."""
     store = workshop.store
     keys = tuple(wheel_tree_key(part, prefix=step.prefix, python=step.python) for part in parts)
@@ -61,8 +71,8 @@ def compile_bytecode(
     step: InstallWheels,
     parts: tuple[WheelPart, ...],
     *,
-    python_node: str,
-    system: Sequence[Path],
+    interpreter: str,
+    system: Sequence[tuple[Path, bool]],
     wheel_trees: Sequence[Path],
     task: str,
 ) -> NodeResult:
@@ -72,12 +82,12 @@ def compile_bytecode(
         workshop: shared parts.
         step: what to do.
         parts: the wheels.
-        python_node: digest of the ``InstallPython`` node, which pins the interpreter.
-        system: trees that carry the interpreter, bottom first.
+        interpreter: digest of the ``InstallPython`` node, which pins the interpreter.
+        system: trees that carry the interpreter, bottom first, each with whether a program may write through it.
         wheel_trees: the wheels' trees, in the order of ``parts``.
         task: name for events.
     """
-    keys = tuple(_bytecode_key(part, step, python_node) for part in parts)
+    keys = tuple(_bytecode_key(part, step, interpreter) for part in parts)
     store = workshop.store
     title = title_of(parts) if len(parts) == 1 else f"{len(parts)} wheels"
     with workshop.task(task, title, "bytecode"):
@@ -94,42 +104,55 @@ def compile_bytecode(
             private=False,
         )
     (layer,) = result.layers
-    from dataclasses import replace  # noqa: PLC0415 - start-up
-
     return replace(result, layers=(replace(layer, trees=keys),))
 
 
-def _bytecode_key(part: WheelPart, step: InstallWheels, python_node: str) -> str:
-    fields = [BYTECODE_FORMAT, wheel_tree_key(part, prefix=step.prefix, python=step.python), python_node]
+def _bytecode_key(part: WheelPart, step: InstallWheels, interpreter: str) -> str:
+    fields = [BYTECODE_FORMAT, wheel_tree_key(part, prefix=step.prefix, python=step.python), interpreter]
     return "bytecode-" + Digest.of(canonical(fields)).hex
 
 
 def _compile(
-    workshop: Workshop, step: InstallWheels, system: Sequence[Path], missing: Iterable[tuple[str, Path]]
+    workshop: Workshop,
+    step: InstallWheels,
+    system: Sequence[tuple[Path, bool]],
+    missing: Iterable[tuple[str, Path]],
 ) -> None:
     """Compile wheels in one start of the image's interpreter, each into a tree of its own."""
-    from layerwright.sandbox import Bind, Command, assemble, execute  # noqa: PLC0415 - start-up
-
     store = workshop.store
     with ExitStack() as stack:
         scratch = stack.enter_context(store.scratch())
         script = scratch / "compile.py"
         script.write_text(bytecode_script(), encoding="utf-8")
-        binds = [Bind(source=script, to="/run/layerwright/compile.py", read_only=True)]
+        binds = [Bind(source=script, target="/run/layerwright/compile.py", read_only=True)]
         jobs = []
         for number, (key, tree) in enumerate(missing):
             out = stack.enter_context(store.make_tree(key))
-            binds.append(Bind(source=tree, to=f"/run/layerwright/in/{number}", read_only=True))
-            binds.append(Bind(source=out, to=f"/run/layerwright/out/{number}", read_only=False))
+            binds.append(Bind(source=tree, target=f"/run/layerwright/in/{number}", read_only=True))
+            binds.append(Bind(source=out, target=f"/run/layerwright/out/{number}"))
             jobs += [f"/run/layerwright/in/{number}", f"/run/layerwright/out/{number}"]
+        capabilities = workshop.capabilities()
         rootfs = stack.enter_context(
-            assemble(system, scratch=scratch / "root", capabilities=workshop.capabilities())
+            assemble(
+                [path for path, _ in system],
+                scratch=scratch,
+                capabilities=capabilities,
+                linkable=[path for path, private in system if not private],
+            )
         )
         command = Command(
             argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *jobs),
+            # Before Python 3.11 the order of set constants depends on the hash seed.
             env={"PYTHONHASHSEED": "0", "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-            cwd="/",
             binds=tuple(binds),
-            network=False,
         )
-        execute(rootfs, command, capabilities=workshop.capabilities(), check=True)
+        lines = list[str]()
+        status = execute(
+            rootfs, command, capabilities=capabilities, on_line=lines.append, timeout=_COMPILE_TIMEOUT
+        )
+        if status != 0:
+            raise BuildError(
+                f"the image's interpreter could not compile bytecode (status {status})\n"
+                + "\n".join(lines[-10:]),
+                hint="`bytecode = false` leaves bytecode out; imports then take longer",
+            )

@@ -11,7 +11,7 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.store import Store
 
 if TYPE_CHECKING:
-    from layerwright.sandbox import Capabilities
+    from layerwright.sandbox.model import Capabilities
     from layerwright.sources.fetch import Fetcher
 
 __all__ = ["Workshop"]
@@ -52,7 +52,9 @@ class Workshop:
             self.reporter(Warned(message=message, hint=hint))
 
     @contextmanager
-    def task(self, name: str, title: str, kind: str, *, total_bytes: int = 0) -> Iterator[Callable[[int], None]]:
+    def task(
+        self, name: str, title: str, kind: str, *, total_bytes: int = 0
+    ) -> Iterator[Callable[[int], None]]:
         """Tell of a piece of work; gives the function that takes progress in bytes."""
         self.reporter(TaskStarted(task=name, title=title, kind=kind, total_bytes=total_bytes))
         try:
