@@ -176,9 +176,8 @@ class DockerEngine:
             EngineError: the engine refuses, or dies.
             IntegrityError: the bytes of a layer are not those of its digest.
         """
-        present = {layer.diff_id for layer in image.layers[:omit]}
         # Docker hashes every layer itself; the containerd store does not compare diff ids (28).
-        body = docker_archive([(references, image)], blobs, omit=present, check=self.version.containerd_store)
+        body = docker_archive([(references, image)], blobs, omit=omit, check=self.version.containerd_store)
         for record in self._records(
             "POST", "/images/load?quiet=0", body, {"Content-Type": "application/x-tar"}
         ):

@@ -1,0 +1,305 @@
+"""The fastest true way of an image into a Docker engine; docs/explanation/into-docker.md has the measurements.
+
+- Nothing, when the engine has the image: only names are set.
+- **Load** of the layers above those the engine has, as plain tars. Best when little is missing.
+- **Build**: when large layers are missing, BuildKit unpacks their tars, streamed from a loopback address, in one
+  ``RUN`` step each. ``docker load`` writes every byte twice and registers layers one after another; a build writes
+  once and hashes layers in parallel. Our tars are written as Docker itself would write the same tree
+  (``layers/tar.py``), so the layers that come out have our diff ids. Then a load with no layer in it gives the
+  image its config. When the diff ids differ, nothing is lost but time: the load sends the layers, and the engine
+  is remembered.
+
+Whatever was done, the engine must end with the image that we mean: its id is compared.
+"""
+
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from layerwright.core.errors import EngineError, LayerwrightError
+from layerwright.core.events import Notice, Reporter, SilentReporter, TaskEnded, TaskStarted
+from layerwright.engines.client import Build, Client, build, find_builder
+from layerwright.engines.docker import DockerEngine
+from layerwright.engines.loopback import serve_tars
+from layerwright.host.environment import HostEnvironment
+from layerwright.oci.blobs import BlobSource
+from layerwright.oci.digest import Digest
+from layerwright.oci.image import Image, build_image
+from layerwright.oci.layer import Layer
+
+__all__ = ["Delivery", "Memory", "deliver"]
+
+_LARGE_LAYER: Final = 24 << 20
+"""Bytes of tar from which a layer is worth a build step: 0.25 s for its container against 6 ms per MB of load."""
+
+_LARGE_BUILD: Final = 256 << 20
+"""Bytes of tar from which a build is begun: it costs 0.7 s before its first byte."""
+
+_REPOSITORY: Final = "layerwright-partial"
+
+
+class Memory(Protocol):
+    """Small results kept between runs; ``store.Store`` is one."""
+
+    def read_record(self, kind: str, key: str) -> bytes | None:
+        """What was written, or None."""
+
+    def write_record(self, kind: str, key: str, data: bytes) -> None:
+        """Keep it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How an image came into an engine.
+
+    Attributes:
+        how: ``present`` (names only), ``load``, or ``build`` (then a load for the rest).
+        identifier: the image's id in the engine.
+        sent: layers that were sent.
+        sent_bytes: bytes of their tars.
+    """
+
+    how: Literal["present", "load", "build"]
+    identifier: Digest
+    sent: int
+    sent_bytes: int
+
+
+def deliver(
+    image: Image,
+    blobs: BlobSource,
+    references: Sequence[str],
+    *,
+    engine: DockerEngine,
+    host: HostEnvironment,
+    plain: Collection[Digest] = (),
+    interpreter: str = "",
+    memory: Memory | None = None,
+    reporter: Reporter | None = None,
+    task: str = "load",
+) -> Delivery:
+    """Bring an image into a Docker engine.
+
+    Args:
+        image: what to bring.
+        blobs: gives its layers.
+        references: ``name:tag`` for each name it gets there.
+        engine: where to.
+        host: whose docker client may build.
+        plain: diff ids of layers that ``layers/tar.py`` wrote and that hold nothing but files, folders and
+            symbolic links of root; only these may go by a build.
+        interpreter: path of a Python in the image, at the latest in the layer below the first plain one; empty
+            rules the build out.
+        memory: remembers engines that a build does not work on.
+        reporter: gets progress.
+        task: id for the progress.
+
+    Raises:
+        EngineError: the engine refuses, or dies.
+        IntegrityError: the bytes of a layer are not those of its digest.
+    """
+    report = reporter or SilentReporter()
+    if engine.inspect(image.config_digest) is not None:
+        for reference in references:
+            engine.tag(image.config_digest, reference)
+        report(TaskStarted(task=task, title=f"Docker: {_title(references)}", kind="load"))
+        report(TaskEnded(task=task, cached=True, detail="Docker has it"))
+        return Delivery(how="present", identifier=image.config_digest, sent=0, sent_bytes=0)
+    present = engine.leading_layers([layer.diff_id for layer in image.layers], likely=references)
+    missing = image.layers[present:]
+    total = sum(layer.tar_size for layer in missing)
+    report(TaskStarted(task=task, title=f"Docker: {_title(references)}", kind="load", total_bytes=total))
+    built: Digest | None = None
+    span = _worth_building(image.layers, present, plain) if interpreter else None
+    if span is not None:
+        builder = _Builder(
+            engine=engine, host=host, memory=memory, report=report, task=task, interpreter=interpreter
+        )
+        built = builder.bring(image, blobs, present, span)
+        present = span[1] if built else engine.leading_layers([layer.diff_id for layer in image.layers])
+    try:
+        _load(image, blobs, references, engine=engine, omit=present, report=report, task=task)
+    except LayerwrightError as error:
+        report(TaskEnded(task=task, failed=True, detail=error.what))
+        raise
+    finally:
+        if built:  # it held the layers until the image itself does
+            with suppress(EngineError):
+                engine.remove(built)
+    if engine.inspect(image.config_digest) is None and not engine.version.containerd_store:
+        raise EngineError(
+            f"Docker took the image {_title(references)} but does not know it by its id {image.config_digest.short}",
+            hint="write it with --output docker-archive:FILE and load that by hand to see what Docker says",
+        )
+    report(
+        TaskEnded(
+            task=task, detail="built from streamed layers" if built else f"{len(missing)} layers loaded"
+        )
+    )
+    return Delivery(
+        how="build" if built else "load",
+        identifier=image.config_digest,
+        sent=len(missing),
+        sent_bytes=total,
+    )
+
+
+def _title(references: Sequence[str]) -> str:
+    return references[0] if references else "image"
+
+
+def _load(
+    image: Image,
+    blobs: BlobSource,
+    references: Sequence[str],
+    *,
+    engine: DockerEngine,
+    omit: int,
+    report: Reporter,
+    task: str,
+) -> None:
+    """Load what is missing; everything, when the engine wants that."""
+    if omit:
+        try:
+            engine.load(image, blobs, references, omit=omit, reporter=report, task=task)
+        except EngineError as error:
+            # Another engine may need every layer's file, or the lower layers were removed since we asked.
+            report(
+                Notice(
+                    message=f"sending every layer, since Docker did not take the missing ones alone: {error}"
+                )
+            )
+        else:
+            return
+    engine.load(image, blobs, references, reporter=report, task=task)
+
+
+def _worth_building(
+    layers: Sequence[Layer], present: int, plain: Collection[Digest]
+) -> tuple[int, int] | None:
+    """First and last-but-one index of the missing layers to build; None when a load is as good."""
+    first = next((i for i in range(present, len(layers)) if layers[i].diff_id in plain), len(layers))
+    stop = end = first
+    while stop < len(layers) and layers[stop].diff_id in plain and layers[stop].tar_size:
+        stop += 1
+        if layers[stop - 1].tar_size >= _LARGE_LAYER:
+            end = stop
+    # Below must be something that holds the interpreter.
+    if first == 0 or sum(layer.tar_size for layer in layers[first:end]) < _LARGE_BUILD:
+        return None
+    return first, end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Builder:
+    """Brings a span of layers in by a build."""
+
+    engine: DockerEngine
+    host: HostEnvironment
+    memory: Memory | None
+    report: Reporter
+    task: str
+    interpreter: str
+
+    def bring(self, image: Image, blobs: BlobSource, present: int, span: tuple[int, int]) -> Digest | None:
+        """Make the engine have ``image.layers[:span[1]]``: an image of these, or None when it does not work here."""
+        first, end = span
+        client = self._client(image.layers[0])
+        if client is None:
+            return None
+        below = build_image(layers=image.layers[:first], platform=image.platform)
+        names = [f"{_REPOSITORY}:{below.config_digest.hex[:32]}"]
+        try:
+            _load(
+                below,
+                blobs,
+                names,
+                engine=self.engine,
+                omit=min(present, first),
+                report=self.report,
+                task=self.task,
+            )
+            result = self._build(client, names[0], image.layers[first:end], blobs)
+        except EngineError as error:
+            self.report(Notice(message=f"loading the layers, since building them in did not work: {error}"))
+            return None
+        finally:
+            with suppress(EngineError):
+                self.engine.remove(names[0])
+        made = self.engine.inspect(result)
+        wanted = tuple(layer.diff_id for layer in image.layers[:end])
+        if made is not None and made.layers == wanted:
+            return result
+        with suppress(EngineError):
+            self.engine.remove(result)
+        self._remember(image.layers[0])
+        self.report(Notice(message="loading the layers, since this Docker writes layers in another way"))
+        return None
+
+    def _build(self, client: Client, base: str, layers: Sequence[Layer], blobs: BlobSource) -> Digest:
+        with (
+            tempfile.TemporaryDirectory(prefix="layerwright-") as folder,
+            serve_tars(layers, blobs) as (url, failures),
+        ):
+            scratch = Path(folder)
+            context = scratch / "context"
+            context.mkdir()
+            (context / "unpack.py").write_bytes(
+                files("layerwright.engines.guest").joinpath("unpack.py").read_bytes()
+            )
+            source = scratch / "source"
+            source.write_text(url, encoding="ascii")
+            dockerfile = scratch / "Dockerfile"
+            dockerfile.write_text(_dockerfile(base, self.interpreter, layers), encoding="utf-8")
+            wanted = Build(context=context, dockerfile=dockerfile, secrets={"source": source}, network="host")
+            try:
+                return build(
+                    wanted, client=client, endpoint=self.engine.endpoint, host=self.host, scratch=scratch
+                )
+            except EngineError:
+                if failures:  # the true reason; the engine only saw a broken download
+                    raise failures[0] from None
+                raise
+
+    def _client(self, base: Layer) -> Client | None:
+        """What builds, unless this engine is known or seen to be unfit."""
+        version = self.engine.version
+        if not self.engine.endpoint.local or version.containerd_store:
+            return None
+        if self.memory is not None and self.memory.read_record("engines", self._key(base)) is not None:
+            return None
+        try:
+            return find_builder(self.host)
+        except EngineError as error:
+            self.report(Notice(message=f"loading the layers rather than building them in: {error.what}"))
+            return None
+
+    def _remember(self, base: Layer) -> None:
+        if self.memory is not None:
+            self.memory.write_record("engines", self._key(base), b'{"build": false}')
+
+    def _key(self, base: Layer) -> str:
+        # With the base: one without /etc/hosts or /etc/resolv.conf gets a trace of these in every RUN layer.
+        return Digest.of(f"deliver 1 {self.engine.version.identity} {base.diff_id}".encode()).hex
+
+
+def _dockerfile(base: str, interpreter: str, layers: Sequence[Layer]) -> str:
+    """One step for each layer.
+
+    Both mounts are below /dev, which is a file system of its own in a container, so no mount point is left in the
+    layer. The address, which is new every time, comes in a secret file, which is no part of the cache's key.
+    """
+    import json  # noqa: PLC0415  start-up
+
+    lines = [f"FROM {base}"]
+    for layer in layers:
+        argv = [interpreter, "-IB", "/dev/layerwright/unpack.py", layer.diff_id, "/dev/layerwright-source"]
+        lines.append(
+            "RUN --mount=type=bind,target=/dev/layerwright"
+            " --mount=type=secret,id=source,target=/dev/layerwright-source,required=true " + json.dumps(argv)
+        )
+    return "\n".join(lines) + "\n"
