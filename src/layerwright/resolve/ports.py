@@ -28,6 +28,7 @@ class PackageRequest:
     Attributes:
         cell: name of the cell, for messages.
         python: ``3.11``.
+        full_python: ``3.11.2``; empty when unknown.
         glibc: the base's, such as ``2.36``; empty when unknown.
         packages: the cell's own packages.
         inherited: packages of its parents, outermost first; they take part, so that one set fits all.
@@ -42,6 +43,7 @@ class PackageRequest:
 
     cell: str
     python: str
+    full_python: str = ""
     platform: Platform
     glibc: str
     packages: tuple[Package, ...]

@@ -261,6 +261,7 @@ class _Run:
         request = PackageRequest(
             cell=cell.name,
             python=cell.python,
+            full_python=base.python,
             platform=cell.platform,
             glibc=base.glibc,
             packages=cell.packages,
@@ -276,6 +277,7 @@ class _Run:
         try:
             chosen = self.ports.packages.resolve_packages(request)
         except ResolveError as error:
+            error.where = error.where or cell.location
             if not pins:
                 raise
             raise self._clash(cell, request, error) from error
