@@ -296,10 +296,21 @@ class Reader:
                 f"{source!r} is outside of the project",
                 "move it below the spec's folder, or name it by an absolute path",
             )
-        elif "\0" in source or not os.path.lexists(self._root / source):
+        elif not os.path.lexists(self._root / source):
+            self._missing(source, path)
+
+    def _missing(self, source: str, path: KeyPath) -> None:
+        try:
+            os.fsencode(source)
+        except UnicodeEncodeError:
             self.fault(
-                path, f"{source!r} does not exist", f"looked for {self._root / source}" if relative else ""
+                path,
+                f"{source!r} cannot be a file name in this locale",
+                "use a UTF-8 locale, or set PYTHONUTF8=1",
             )
+        else:
+            hint = "" if source.startswith("/") else f"looked for {self._root / source}"
+            self.fault(path, f"{source!r} does not exist", hint)
 
     def _check_address(self, address: str, path: KeyPath) -> None:
         if has_credential(address):

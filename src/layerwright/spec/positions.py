@@ -16,6 +16,7 @@ from layerwright.spec.faults import KeyPath, hide_credentials, parse_key
 
 __all__ = ["Positions", "locate"]
 
+_NO_VALUES = ("comment", "ERROR")
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
@@ -105,14 +106,15 @@ class Positions:
             here = (*here, name)
             self._keys.setdefault(here, part)
             self._values.setdefault(here, part)
-        value = node.children[-1]
-        if value.type != "=":
-            self._read_value(value, here)
+        for value in node.named_children[1:]:
+            if value.type not in _NO_VALUES:
+                self._read_value(value, here)
+                return
 
     def _read_value(self, node: tree_sitter.Node, here: KeyPath) -> None:
         self._values[here] = node
         if node.type == "array":
-            items = (child for child in node.named_children if child.type not in {"comment", "ERROR"})
+            items = (child for child in node.named_children if child.type not in _NO_VALUES)
             for position, item in enumerate(items):
                 self._read_value(item, (*here, position))
         elif node.type == "inline_table":

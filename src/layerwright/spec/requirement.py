@@ -12,22 +12,23 @@ __all__ = ["normalize_name", "requirement_fault", "requirement_name"]
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _RELEASE = r"[0-9]+(?:\.[0-9]+)*"
 _SUFFIX = r"(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
+_BLANK = r"[ \t]*"
 _CLAUSE = (
-    rf"(?:(?:==|!=)\s*{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:\.[a-z0-9]+)*)?)"
-    rf"|(?:>=|<=|>|<)\s*{_RELEASE}{_SUFFIX}"
-    rf"|~=\s*[0-9]+(?:\.[0-9]+)+{_SUFFIX})"
+    rf"(?:(?:==|!=){_BLANK}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:\.[a-z0-9]+)*)?)"
+    rf"|(?:>=|<=|>|<){_BLANK}{_RELEASE}{_SUFFIX}"
+    rf"|~={_BLANK}[0-9]+(?:\.[0-9]+)+{_SUFFIX})"
 )
 _MARKER = (
     r"(?:python_version|python_full_version|sys_platform|platform_machine|platform_system|os_name"
     r"|implementation_name|platform_python_implementation)"
-    r"\s*(?:==|!=|>=|<=|<|>)\s*(?:\"[A-Za-z0-9_.]+\"|'[A-Za-z0-9_.]+')"
+    rf"{_BLANK}(?:==|!=|>=|<=|<|>){_BLANK}(?:\"[A-Za-z0-9_.]+\"|'[A-Za-z0-9_.]+')"
 )
 _COMMON = re.compile(
-    rf"{_NAME}\s*(?:\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:{_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?"
-    rf"\s*(?:;\s*{_MARKER}(?:\s+(?:and|or)\s+{_MARKER})*)?",
+    rf"{_NAME}{_BLANK}(?:\[{_BLANK}{_NAME}(?:{_BLANK},{_BLANK}{_NAME})*{_BLANK}\])?{_BLANK}(?:{_CLAUSE}(?:{_BLANK},{_BLANK}{_CLAUSE})*)?"
+    rf"{_BLANK}(?:;{_BLANK}{_MARKER}(?:[ \t]+(?:and|or)[ \t]+{_MARKER})*)?",
     re.ASCII,
 )
-_LEADING_NAME = re.compile(rf"\s*({_NAME})")
+_LEADING_NAME = re.compile(rf"[ \t]*({_NAME})")
 
 
 def requirement_fault(text: str) -> str:

@@ -1,5 +1,6 @@
 """Indexes and secrets: where packages come from, and values for run steps."""
 
+import re
 from collections.abc import Mapping
 
 from msgspec import UNSET
@@ -12,7 +13,7 @@ from layerwright.spec.requirement import normalize_name
 
 __all__ = ["read_indexes", "read_secrets"]
 
-_LOOPBACK = ("localhost", "127.", "::1")
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]+){3}|::1")
 
 
 def read_indexes(tables: Mapping[str, IndexTable], reader: Reader) -> dict[str, Index]:
@@ -99,7 +100,7 @@ def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
             path, f"the address of index {name!r} cannot be read", "such as: https://pypi.example.org/simple"
         )
         return
-    if address.scheme == "http" and not host.startswith(_LOOPBACK):
+    if address.scheme == "http" and not _LOOPBACK.fullmatch(host):
         reader.fault(path, f"{table.url!r}: plain http is refused, except on this machine", "use https")
     elif address.scheme not in {"http", "https", "file"}:
         reader.fault(path, f"{table.url!r} is not an http, https or file address")
