@@ -84,8 +84,15 @@ def serve(
 
 
 @contextlib.contextmanager
-def serve_tars(layers: Iterable[Layer], blobs: BlobSource) -> Iterator[tuple[str, list[LayerwrightError]]]:
+def serve_tars(
+    layers: Iterable[Layer], blobs: BlobSource, *, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[str, list[LayerwrightError]]]:
     """Serve the plain tars of layers whose ``tar_size`` is known.
+
+    Args:
+        layers: what to serve.
+        blobs: gives their tars.
+        progress: gets the bytes of each piece that went out.
 
     Yields:
         the address to which a diff id is to be appended, and the errors met so far.
@@ -101,6 +108,7 @@ def serve_tars(layers: Iterable[Layer], blobs: BlobSource) -> Iterator[tuple[str
         open_layer=blobs.open_tar,
         layers=known,
         sizes={diff_id: layer.tar_size for diff_id, layer in known.items()},
+        progress=progress,
     )
     with _serving(content) as port:
         yield f"http://127.0.0.1:{port}/v2/{content.repository}/blobs/", content.failures
@@ -133,6 +141,7 @@ class _Content:
     open_layer: Callable[[Layer], Iterator[bytes]]
     layers: Mapping[Digest, Layer]
     sizes: Mapping[str, int]
+    progress: Callable[[int], None] | None = None
     repository: str = field(default_factory=lambda: f"layerwright/{secrets.token_hex(16)}")
     failures: list[LayerwrightError] = field(default_factory=list)
 
@@ -240,12 +249,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, layer: Layer, first: int, last: int) -> None:
         """Write bytes ``first`` to ``last``; a layer is made from its beginning, so what comes before is dropped."""
         position = 0
+        progress = self.server.content.progress
         try:
             for chunk in self.server.content.open_layer(layer):
                 wanted = chunk[max(0, first - position) : max(0, last + 1 - position)]
                 position += len(chunk)
                 if wanted:
                     self.wfile.write(wanted)
+                    if progress is not None:
+                        progress(len(wanted))
         except LayerwrightError as error:
             self.server.content.failures.append(error)
             self.close_connection = True

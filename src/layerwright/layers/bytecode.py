@@ -11,7 +11,7 @@ from layerwright.core.errors import BuildError
 from layerwright.layers.compressed import DeflatedBlob
 from layerwright.layers.digests import LayerDigests
 from layerwright.layers.names import fault_of_path
-from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding
+from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, walk_order
 
 __all__ = ["BYTECODE_FORMAT", "bytecode_layer", "bytecode_script"]
 
@@ -47,7 +47,8 @@ def bytecode_layer(trees: Path | Iterable[Path], out: BinaryIO) -> LayerDigests:
             if other != place and (other is None or place is None or not _same(other, place)):
                 raise BuildError(f"two wheels give different bytecode for /{path}")
     blob = DeflatedBlob(out)
-    for path, place in sorted(found.items()):
+    for path in sorted(found, key=walk_order):
+        place = found[path]
         if place is None:
             blob.write(header(TarEntry(path=path, type=DIRECTORY, mode=0o755)))
             continue

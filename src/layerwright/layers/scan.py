@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 
 from layerwright.core.errors import BuildError
 from layerwright.layers.names import fault_of_path
+from layerwright.layers.tar import walk_order
+from layerwright.layers.tar import walk_order
 
 __all__ = ["LeftOut", "ScannedEntry", "TreeScan", "scan_tree"]
 
@@ -76,7 +78,7 @@ class TreeScan:
 
     Attributes:
         root: the folder or file.
-        entries: by path, the root first.
+        entries: in walk order, the root first.
         digest: 64 hexadecimal digits over names, modes, link targets and contents; times and owners stay out.
         size: bytes of all files.
         count: number of files and links.
@@ -137,7 +139,7 @@ def scan_tree(
         scanner.folder("")
     else:
         raise BuildError(f"{root} is neither a file nor a folder")
-    entries = tuple(sorted(scanner.entries, key=lambda entry: entry.path))
+    entries = tuple(sorted(scanner.entries, key=lambda entry: walk_order(entry.path)))
     return TreeScan(
         root=top,
         entries=entries,

@@ -20,8 +20,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from layerwright.core.errors import EngineError, LayerwrightError
-from layerwright.core.events import Notice, Reporter, SilentReporter, TaskEnded, TaskStarted
+from layerwright.core.errors import EngineError
+from layerwright.core.events import BytesMoved, Notice, Reporter, SilentReporter
 from layerwright.engines.client import Build, Client, build, find_builder
 from layerwright.engines.docker import DockerEngine
 from layerwright.engines.loopback import serve_tars
@@ -31,7 +31,7 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image, build_image
 from layerwright.oci.layer import Layer
 
-__all__ = ["Delivery", "Memory", "deliver"]
+__all__ = ["Delivery", "Memory", "deliver", "worth_building"]
 
 _LARGE_LAYER: Final = 24 << 20
 """Bytes of tar from which a layer is worth a build step: 0.25 s for its container against 6 ms per MB of load."""
@@ -70,12 +70,12 @@ class Delivery:
 
 
 def deliver(
+    engine: DockerEngine,
     image: Image,
     blobs: BlobSource,
     references: Sequence[str],
     *,
-    engine: DockerEngine,
-    host: HostEnvironment,
+    host: HostEnvironment | None = None,
     plain: Collection[Digest] = (),
     interpreter: str = "",
     memory: Memory | None = None,
@@ -85,71 +85,60 @@ def deliver(
     """Bring an image into a Docker engine.
 
     Args:
+        engine: where to.
         image: what to bring.
         blobs: gives its layers.
         references: ``name:tag`` for each name it gets there.
-        engine: where to.
-        host: whose docker client may build.
+        host: whose docker client may build; None rules the build out.
         plain: diff ids of layers that ``layers/tar.py`` wrote and that hold nothing but files, folders and
             symbolic links of root; only these may go by a build.
         interpreter: path of a Python in the image, at the latest in the layer below the first plain one; empty
             rules the build out.
         memory: remembers engines that a build does not work on.
-        reporter: gets progress.
-        task: id for the progress.
+        reporter: gets ``BytesMoved`` of the image's tars, and notices.
+        task: the started task these belong to.
 
     Raises:
         EngineError: the engine refuses, or dies.
         IntegrityError: the bytes of a layer are not those of its digest.
     """
     report = reporter or SilentReporter()
+    diff_ids = [layer.diff_id for layer in image.layers]
+    sizes = [layer.tar_size for layer in image.layers]
     if engine.inspect(image.config_digest) is not None:
         for reference in references:
             engine.tag(image.config_digest, reference)
-        report(TaskStarted(task=task, title=f"Docker: {_title(references)}", kind="load"))
-        report(TaskEnded(task=task, cached=True, detail="Docker has it"))
+        report(BytesMoved(task=task, amount=sum(sizes)))
         return Delivery(how="present", identifier=image.config_digest, sent=0, sent_bytes=0)
-    present = engine.leading_layers([layer.diff_id for layer in image.layers], likely=references)
-    missing = image.layers[present:]
-    total = sum(layer.tar_size for layer in missing)
-    report(TaskStarted(task=task, title=f"Docker: {_title(references)}", kind="load", total_bytes=total))
+    present = engine.leading_layers(diff_ids, likely=references)
+    report(BytesMoved(task=task, amount=sum(sizes[:present])))
+    span = worth_building(image.layers, present, plain)
     built: Digest | None = None
-    span = _worth_building(image.layers, present, plain) if interpreter else None
-    if span is not None:
+    reached = present
+    if span is not None and host is not None and interpreter:
         builder = _Builder(
             engine=engine, host=host, memory=memory, report=report, task=task, interpreter=interpreter
         )
         built = builder.bring(image, blobs, present, span)
-        present = span[1] if built else engine.leading_layers([layer.diff_id for layer in image.layers])
+        reached = span[1] if built else engine.leading_layers(diff_ids)
     try:
-        _load(image, blobs, references, engine=engine, omit=present, report=report, task=task)
-    except LayerwrightError as error:
-        report(TaskEnded(task=task, failed=True, detail=error.what))
-        raise
+        _load(image, blobs, references, engine=engine, omit=reached, report=report, task=task)
     finally:
         if built:  # it held the layers until the image itself does
             with suppress(EngineError):
                 engine.remove(built)
     if engine.inspect(image.config_digest) is None and not engine.version.containerd_store:
+        name = references[0] if references else "the image"
         raise EngineError(
-            f"Docker took the image {_title(references)} but does not know it by its id {image.config_digest.short}",
+            f"Docker took {name} but does not know it by its id {image.config_digest.short}",
             hint="write it with --output docker-archive:FILE and load that by hand to see what Docker says",
         )
-    report(
-        TaskEnded(
-            task=task, detail="built from streamed layers" if built else f"{len(missing)} layers loaded"
-        )
-    )
     return Delivery(
         how="build" if built else "load",
         identifier=image.config_digest,
-        sent=len(missing),
-        sent_bytes=total,
+        sent=len(image.layers) - present,
+        sent_bytes=sum(sizes[present:]),
     )
-
-
-def _title(references: Sequence[str]) -> str:
-    return references[0] if references else "image"
 
 
 def _load(
@@ -178,7 +167,7 @@ def _load(
     engine.load(image, blobs, references, reporter=report, task=task)
 
 
-def _worth_building(
+def worth_building(
     layers: Sequence[Layer], present: int, plain: Collection[Digest]
 ) -> tuple[int, int] | None:
     """First and last-but-one index of the missing layers to build; None when a load is as good."""
@@ -241,9 +230,12 @@ class _Builder:
         return None
 
     def _build(self, client: Client, base: str, layers: Sequence[Layer], blobs: BlobSource) -> Digest:
+        def moved(amount: int) -> None:
+            self.report(BytesMoved(task=self.task, amount=amount))
+
         with (
             tempfile.TemporaryDirectory(prefix="layerwright-") as folder,
-            serve_tars(layers, blobs) as (url, failures),
+            serve_tars(layers, blobs, progress=moved) as (url, failures),
         ):
             scratch = Path(folder)
             context = scratch / "context"
