@@ -16,7 +16,7 @@ from typing import Self
 
 from layerwright.core.errors import IntegrityError
 from layerwright.layers.deflate import MAX_STORED
-from layerwright.layers.inflate import InflateError, crc32, inflate
+from layerwright.layers.inflate import InflateError, crc32, inflate, inflate_whole
 from layerwright.layers.names import fault_of_path
 
 __all__ = ["DEFLATED", "READ_CHUNK", "STORED", "Member", "WheelArchive"]
@@ -33,6 +33,7 @@ _ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13  # APPNOTE 4.4.4: encrypted, strong encry
 _PATCH = 1 << 5
 _UTF8 = 1 << 11
 _EXTRA_GUESS = 64
+_WRONG_CRC = "its content does not have the CRC-32 the archive gives"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,22 @@ class WheelArchive:
         except InflateError as error:
             raise self.refuse(member.name, str(error)) from error
         if crc != member.crc or size != member.size:
-            raise self.refuse(member.name, "its content does not have the CRC-32 the archive gives")
+            raise self.refuse(member.name, _WRONG_CRC)
+
+    def whole(self, member: Member) -> tuple[bytes, bytes]:
+        """Raw bytes and content of a member that has at most ``READ_CHUNK`` bytes of both.
+
+        Raises:
+            IntegrityError: as ``content``.
+        """
+        raw = b"".join(self.raw(member))
+        try:
+            content = inflate_whole(raw, size=member.size) if member.method == DEFLATED else raw
+        except InflateError as error:
+            raise self.refuse(member.name, str(error)) from error
+        if crc32(content) != member.crc:
+            raise self.refuse(member.name, _WRONG_CRC)
+        return raw, content
 
     def read(self, member: Member, *, limit: int) -> bytes:
         """The whole content of a small member.

@@ -24,6 +24,7 @@ from layerwright.layers.tar import (
     header,
     padding,
     parents,
+    walk_order,
 )
 
 __all__ = ["CapturedChange", "capture_layer"]
@@ -59,7 +60,7 @@ def capture_layer(changes: Iterable[CapturedChange], out: BinaryIO) -> LayerDige
     Raises:
         BuildError: a device, which no layer should carry, or an entry that cannot be read.
     """
-    ordered = sorted(changes, key=lambda change: change.path.split("/"))
+    ordered = sorted(changes, key=lambda change: walk_order(change.path))
     blob = DeflatedBlob(out)
     writer = _Writer(_root_of(ordered))
     try:

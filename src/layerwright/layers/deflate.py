@@ -70,42 +70,40 @@ _ZERO = "00110000"
 _END_OF_BLOCK = "0000000"
 
 
-@lru_cache(maxsize=4096)
-def _run(length: int, *, final: bool) -> bytes:
-    """A zero run and the header bits of the stored block after it, up to the byte boundary."""
-    full, rest = divmod(length - 1, _LONGEST_MATCH)
+@lru_cache(maxsize=16384)
+def _head(zeros: int, length: int, *, final: bool) -> bytes:
+    """What stands before the plain bytes of a group: its zero run, and the stored block's header, LEN and NLEN."""
+    if not zeros:
+        return (b"\x01" if final else b"\x00") + _LENGTHS.pack(length, length ^ 0xFFFF)
+    full, rest = divmod(zeros - 1, _LONGEST_MATCH)
     bits = "010" + _ZERO  # BFINAL 0, BTYPE 01 with its least significant bit first
     bits += _match(_LONGEST_MATCH) * full
     bits += _match(rest) if rest >= _LENGTH_BASES[0] else _ZERO * rest
     bits += _END_OF_BLOCK + ("100" if final else "000")
     bits += "0" * (-len(bits) % 8)
-    return int(bits[::-1], 2).to_bytes(len(bits) // 8, "little")
+    return int(bits[::-1], 2).to_bytes(len(bits) // 8, "little") + _LENGTHS.pack(length, length ^ 0xFFFF)
 
 
 def encode_literal(data: bytes) -> bytes:
     """Encode the data as one complete raw deflate stream, by the rule of this module."""
-    tokens: list[tuple[int, int, int]] = []  # zero run before, start and end of the stored bytes
+    parts: list[bytes] = []
     run = position = 0
-    size = len(data)
     for found in _ZERO_RUN.finditer(data):
         start, end = found.span()
-        if start > position or run:
-            tokens.append((run, position, start))
+        if start or run:
+            _group(parts, run, data[position:start], final=False)
         run, position = end - start, end
-    tokens.append((run, position, size))
-    parts: list[bytes] = []
-    last = len(tokens) - 1
-    for number, (zeros, begin, end) in enumerate(tokens):
-        final = number == last
-        first_end = min(end, begin + MAX_STORED)
-        closing = final and first_end == end
-        parts.append(_run(zeros, final=closing) if zeros else (b"\x01" if closing else b"\x00"))
-        length = first_end - begin
-        parts.append(_LENGTHS.pack(length, length ^ 0xFFFF))
-        parts.append(data[begin:first_end])
-        if first_end != end:
-            parts.extend(_stored(data[first_end:end], final=final))
+    _group(parts, run, data[position:], final=True)
     return b"".join(parts)
+
+
+def _group(parts: list[bytes], zeros: int, plain: bytes, *, final: bool) -> None:
+    size = len(plain)
+    if size <= MAX_STORED:
+        parts += _head(zeros, size, final=final), plain
+    else:
+        parts += _head(zeros, MAX_STORED, final=False), plain[:MAX_STORED]
+        parts.extend(_stored(plain[MAX_STORED:], final=final))
 
 
 def _stored(data: bytes, *, final: bool) -> Iterator[bytes]:

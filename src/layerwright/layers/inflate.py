@@ -9,7 +9,7 @@ codec: ModuleType = zlib
 with contextlib.suppress(ImportError):  # there is no wheel of isal for every machine
     from isal import isal_zlib as codec
 
-__all__ = ["OUTPUT_CHUNK", "InflateError", "crc32", "inflate"]
+__all__ = ["OUTPUT_CHUNK", "InflateError", "crc32", "inflate", "inflate_whole"]
 
 OUTPUT_CHUNK = 1 << 20
 """Largest piece that inflating yields, bytes; bounds the memory a hostile stream can take."""
@@ -74,3 +74,19 @@ def inflate(chunks: Iterable[bytes], *, size: int) -> Iterator[bytes]:  # noqa: 
         yield piece
     if left:
         raise InflateError("there is less data than the archive's directory says")
+
+
+def inflate_whole(data: bytes, *, size: int) -> bytes:
+    """Inflate a small stream at once; as ``inflate``, with less ado.
+
+    Raises:
+        InflateError: as ``inflate``.
+    """
+    engine = codec.decompressobj(_RAW_DEFLATE)
+    try:
+        content: bytes = engine.decompress(data, size + 1)
+    except _DAMAGED as error:
+        raise InflateError(f"the compressed data is damaged ({error})") from error
+    if not engine.eof or engine.unused_data or len(content) != size:
+        raise InflateError("the compressed data is not as long as the archive's directory says")
+    return content

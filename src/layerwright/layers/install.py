@@ -13,7 +13,6 @@ from pathlib import Path
 from layerwright.layers.archive import Member, WheelArchive
 from layerwright.layers.metadata import (
     DistInfo,
-    RecordRow,
     Script,
     encode_digest,
     read_dist_info,
@@ -185,14 +184,16 @@ class _Planner:
         for name, content in made.items():
             self._add(_made(f"{folder}/{name}", content), name)
         inside, below = f"{self._site}/", f"{self._base}/"
-        rows = {}
-        for path, planned in self.files.items():
-            relative = (
+        rows = [
+            (
                 path.removeprefix(inside)
                 if path.startswith(inside)
-                else "../../../" + path.removeprefix(below)
+                else "../../../" + path.removeprefix(below),
+                planned.digest,
+                planned.size,
             )
-            rows[relative] = RecordRow(digest=planned.digest, size=planned.size)
+            for path, planned in self.files.items()
+        ]
         content = record_text(rows, f"{self._info.folder}/RECORD")
         path = f"{folder}/RECORD"
         self._add(PlannedFile(path=path, mode=0o644, size=len(content), digest="", content=content), "RECORD")

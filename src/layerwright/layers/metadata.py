@@ -5,7 +5,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
@@ -74,12 +74,15 @@ def encode_digest(algorithm: str, digest: bytes) -> str:
     return f"{algorithm}={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
-def record_text(rows: Mapping[str, RecordRow], record_path: str) -> bytes:
-    """RECORD of an installed distribution, sorted by path; RECORD's own row has no digest."""
+def record_text(rows: Iterable[tuple[str, str, int]], record_path: str) -> bytes:
+    """RECORD of an installed distribution, sorted by path; RECORD's own row has no digest.
+
+    Args:
+        rows: path, digest, bytes.
+        record_path: RECORD's own path.
+    """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    all_rows = [(path, row.digest, str(row.size)) for path, row in rows.items()]
-    writer.writerows(sorted([*all_rows, (record_path, "", "")]))
+    csv.writer(out, lineterminator="\n").writerows(sorted([*rows, (record_path, "", "")]))
     return out.getvalue().encode()
 
 

@@ -12,7 +12,6 @@ from typing import Literal, Protocol
 from layerwright.core.errors import BuildError
 from layerwright.layers.names import fault_of_path
 from layerwright.layers.tar import walk_order
-from layerwright.layers.tar import walk_order
 
 __all__ = ["LeftOut", "ScannedEntry", "TreeScan", "scan_tree"]
 

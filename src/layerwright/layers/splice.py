@@ -1,7 +1,7 @@
 """Wheels → layer in one pass: one read, one inflate, no recompression (the *gzip splice*).
 
-The tar is sorted by path. Its blob is a gzip file of many members: a *literal* member (see ``deflate``) with padding,
-tar headers and generated files, then for each non-empty file of a wheel one member that frames the wheel's own
+The tar is in walk order (see ``tar``). Its blob is a gzip file of many members: a *literal* member (see ``deflate``)
+with padding, tar headers and generated files, then for each non-empty file of a wheel one member that frames the wheel's own
 deflate stream verbatim (a stored zip member as stored blocks), and so on in turn. A literal is closed before such a
 member, and at the end of an entry once it holds a mebibyte. docs/decisions/0003-layer-format.md has the reasons.
 """
@@ -21,7 +21,7 @@ from layerwright.layers.extracted import TreeWriter, write_all
 from layerwright.layers.install import PlannedFile, WheelFile, plan_install
 from layerwright.layers.metadata import encode_digest
 from layerwright.layers.pipeline import InlinePipeline, Pipeline, ThreadPipeline
-from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, parents
+from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, parents, walk_order
 from layerwright.oci.digest import Digest
 
 __all__ = ["emit_blob", "emit_tar", "wheel_layer"]
@@ -82,7 +82,7 @@ def _merge(sources: Sequence[_Source]) -> dict[str, _Placed | None]:
         if taken is not None:
             below = next(entry for name, entry in placed.items() if entry and name.startswith(f"{path}/"))
             raise _clash(path, taken.source.archive.label, below.source.archive.label)
-    return dict(sorted(placed.items()))
+    return {path: placed[path] for path in sorted(placed, key=walk_order)}
 
 
 def _clash(path: str, first: str, second: str) -> BuildError:
@@ -186,7 +186,7 @@ def wheel_layer(
         writers = _write_made_files(sources, trees or {})
         total = sum(placed.file.size for placed in entries.values() if placed)
         pipeline: Pipeline = InlinePipeline() if total < _SMALL_LAYER else ThreadPipeline()
-        blob = HashedStream(InlinePipeline())
+        blob = HashedStream(pipeline)
         tar = HashedStream(pipeline)
         with pipeline:
             for literal, placed, member in _segments(entries):
@@ -198,7 +198,7 @@ def wheel_layer(
                     if progress is not None:
                         progress(member.compressed_size)
             tar.flush()
-        blob.flush()
+            blob.flush()
         _check_rest(sources, entries, writers)
         for writer in writers.values():
             writer.finish()
@@ -228,31 +228,33 @@ def _pass_member(
     writer: TreeWriter | None,
 ) -> None:
     """Let a member's bytes go by: into both digests, the check against RECORD, and the tree."""
-    file, source = placed.file, placed.source
-    check = _RecordCheck(source.archive, file, member)
+    file, archive = placed.file, placed.source.archive
+    check = _RecordCheck(archive, file, member)
     frame = _framed(member)
+    trailer = gzip_trailer(member.crc, member.size)
+    if member.size <= _SMALL_FILE and member.compressed_size <= _SMALL_FILE:
+        raw, content = archive.whole(member)
+        check.update(content)  # here: handing so little to another thread costs more than hashing it
+        check.finish()
+        blob.update(b"".join((GZIP_HEADER, frame(raw), trailer)))
+        tar.update(content)
+        if writer is not None:
+            writer.write(file.path, file.mode, content)
+        return
     blob.update(GZIP_HEADER)
-    pieces = source.archive.content(member, on_raw=lambda piece: blob.update(frame(piece)))
+    pieces = archive.content(member, on_raw=lambda piece: blob.update(frame(piece)))
     descriptor = -1 if writer is None else writer.open(file.path, file.mode)
     try:
-        if member.size <= _SMALL_FILE:  # handing so little to another thread costs more than hashing it
-            content = b"".join(pieces)
-            check.update(content)
-            check.finish()
-            tar.update(content)
+        for piece in pieces:
+            tar.update(piece)
+            pipeline.submit(partial(check.update, piece))
             if descriptor >= 0:
-                write_all(descriptor, content)
-        else:
-            for piece in pieces:
-                tar.update(piece)
-                pipeline.submit(partial(check.update, piece))
-                if descriptor >= 0:
-                    write_all(descriptor, piece)
-            pipeline.submit(check.finish)
+                write_all(descriptor, piece)
+        pipeline.submit(check.finish)
     finally:
         if descriptor >= 0:
             TreeWriter.close(descriptor)
-    blob.update(gzip_trailer(member.crc, member.size))
+    blob.update(trailer)
 
 
 def _check_rest(

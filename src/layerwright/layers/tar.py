@@ -11,7 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["END_OF_ARCHIVE", "MTIME", "TarEntry", "header", "padding", "parents", "walk_order"]
+__all__ = [
+    "DIRECTORY",
+    "END_OF_ARCHIVE",
+    "FIFO",
+    "FILE",
+    "HARD_LINK",
+    "MTIME",
+    "SYMBOLIC_LINK",
+    "TarEntry",
+    "base_directory_mode",
+    "header",
+    "padding",
+    "parents",
+    "walk_order",
+]
 
 MTIME: Final = 315_619_200
 """Time of every entry: 1980-01-02 00:00 UTC.
@@ -42,7 +56,11 @@ _TYPE_BITS = {
     SYMBOLIC_LINK: 0o120000,
     FIFO: 0o010000,
 }
-_OWNER = b"root".ljust(32, b"\0")
+_MAGIC = b"ustar\x0000"
+_MAGIC_SUM = sum(_MAGIC)
+_OWNER = b"root".ljust(32, b"\0") * 2 + b"0000000\0" * 2  # user and group name, device numbers
+_OWNER_SUM = sum(_OWNER)
+_NO_OWNER = bytes(len(_OWNER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +114,15 @@ def walk_order(path: str) -> list[bytes]:
 def _block(
     name: bytes, prefix: bytes, mode: int, uid: int, gid: int, size: int, kind: bytes, link: bytes, mtime: int
 ) -> bytes:
-    block = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0        %b%bustar\x0000" % (
-        name.ljust(_NAME_SIZE, b"\0"), mode, uid, gid, size, mtime, kind, link.ljust(_NAME_SIZE, b"\0")
-    )  # fmt: skip
     # The owner's names are fixed, whatever the ids: nothing of the host has a place here.
-    names = bytes(80) if kind == _PAX else _OWNER + _OWNER + b"0000000\0" * 2
-    block += names + prefix.ljust(_PREFIX_SIZE + 12, b"\0")
-    return b"%b%06o\0 %b" % (block[:148], sum(block), block[156:])
+    owner, owner_sum = (_NO_OWNER, 0) if kind == _PAX else (_OWNER, _OWNER_SUM)
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, gid, size, mtime)
+    # Only what is not empty is summed up; the sum's own field counts as eight spaces.
+    total = sum(name) + sum(numbers) + 8 * 32 + kind[0] + sum(link) + _MAGIC_SUM + owner_sum + sum(prefix)
+    return b"".join((
+        name, bytes(_NAME_SIZE - len(name)), numbers, b"%06o\0 " % total, kind, link, bytes(_NAME_SIZE - len(link)),
+        _MAGIC, owner, prefix, bytes(_PREFIX_SIZE + 12 - len(prefix)),
+    ))  # fmt: skip
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:
@@ -138,6 +158,14 @@ def _record(key: str, value: bytes) -> bytes:
 
 def header(entry: TarEntry) -> bytes:
     """The header block(s) of an entry: 512 bytes, or 1 536 and more when pax records come before."""
+    if (
+        entry.type == FILE
+        and len(entry.path) <= _NAME_SIZE
+        and entry.path.isascii()
+        and entry.size <= _LARGEST_OCTAL_11
+        and not (entry.uid or entry.gid or entry.xattrs)
+    ):  # nearly every entry of a wheel
+        return _block(entry.path.encode(), b"", entry.mode | 0o100000, 0, 0, entry.size, FILE, b"", MTIME)
     name = entry.path.encode("utf-8", "surrogateescape")
     link = entry.link.encode("utf-8", "surrogateescape")
     if entry.type == DIRECTORY:
