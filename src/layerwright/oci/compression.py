@@ -2,41 +2,56 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 
 from layerwright.core.errors import IntegrityError
 
 __all__ = ["gunzip"]
 
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
 _OUTPUT = 1 << 20
-_INPUT = 1 << 15
-"""Bytes fed at a time: what follows the end of a member is copied once per member."""
+_INPUT = 1 << 15  # bytes fed at a time: what follows the end of a member is copied once per member
 
 
-def gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def gunzip(chunks: Iterable[bytes], *, codec: ModuleType | None = None) -> Iterator[bytes]:
     """The unpacked stream in chunks of at most 1 MiB, however far a member expands.
+
+    Args:
+        chunks: one gzip stream.
+        codec: module with zlib's interface; isal's when it can be imported, which is faster, else zlib.
 
     Raises:
         IntegrityError: the stream is damaged or ends early.
     """
-    member = zlib.decompressobj(wbits=31)
+    codec = codec or _fastest()
+    member = codec.decompressobj(wbits=_GZIP)
     begun = False
     try:
         for chunk in chunks:
             for start in range(0, len(chunk), _INPUT):
                 data = chunk[start : start + _INPUT]
-                while data:
-                    if not begun and not data.strip(b"\0"):
-                        break  # zero padding after the last member, as gzip(1) ignores it
-                    begun = True
+                while begun or data.strip(b"\0"):  # zeros after the last member are padding, as for gzip(1)
                     output = member.decompress(data, _OUTPUT)
+                    begun = True
                     if output:
                         yield output
                     if member.eof:
                         data = member.unused_data
-                        member, begun = zlib.decompressobj(wbits=31), False
+                        member, begun = codec.decompressobj(wbits=_GZIP), False
                     else:
                         data = member.unconsumed_tail
-    except zlib.error as error:
+                        if not data and len(output) < _OUTPUT:
+                            break
+    except (zlib.error, codec.error) as error:
         raise IntegrityError(f"a gzip stream is damaged: {error}") from error
     if begun:
         raise IntegrityError("a gzip stream ends early")
+
+
+def _fastest() -> ModuleType:
+    try:
+        from isal import isal_zlib  # noqa: PLC0415 - start-up
+    except ImportError:  # there is no wheel of it for every machine
+        return zlib
+    found: ModuleType = isal_zlib
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["hold", "try_hold"]
+__all__ = ["acquire", "hold", "try_hold"]
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def hold(path: Path, *, shared: bool = False) -> Iterator[None]:
 
     Each call opens the file anew, so threads exclude one another too. Not re-entrant.
     """
-    handle = _acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    handle = acquire(path, shared=shared)
     try:
         yield
     finally:
@@ -39,8 +39,11 @@ def try_hold(path: Path) -> int:
     return -1
 
 
-def _acquire(path: Path, how: int) -> int:
-    """An open handle with the lock; retried when the file was removed between opening and locking it."""
+def acquire(path: Path, *, shared: bool) -> int:
+    """Wait for the lock; an open handle that holds it until it is closed.
+
+    Tried again when the file was removed between opening and locking it.
+    """
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -48,7 +51,7 @@ def _acquire(path: Path, how: int) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             continue
         try:
-            fcntl.flock(handle, how)
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         except BaseException:
             os.close(handle)
             raise

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +42,7 @@ class StoreInfo:
     """
 
     root: Path
-    rooms: dict[str, RoomInfo]
+    rooms: Mapping[str, RoomInfo]
     temporary: int
     images: tuple[StoredImage, ...]
 
@@ -88,7 +88,7 @@ class PruneReport:
         left: things that could not be removed, with the reason.
     """
 
-    removed: dict[str, RoomInfo]
+    removed: Mapping[str, RoomInfo]
     images: tuple[str, ...]
     size: int
     in_use: tuple[str, ...]

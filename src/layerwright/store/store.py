@@ -1,6 +1,7 @@
 """The store: one object over its rooms."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from layerwright.store.content import Content, ContentWriter
 from layerwright.store.failures import told_when_full
 from layerwright.store.images import Images, StoredImage
 from layerwright.store.layout import Room, StoreLayout
-from layerwright.store.locks import hold
+from layerwright.store.locks import acquire
 from layerwright.store.maintenance import Maintenance, PruneReport, StoreInfo, StoreReport
 from layerwright.store.records import Records
 from layerwright.store.removal import remove_tree
@@ -123,10 +124,17 @@ class Store:
         """
         return self._trees.make(key, size=size)
 
-    def lock(self, name: str, *, shared: bool = False) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self, name: str, *, shared: bool = False) -> Iterator[None]:
         """Hold the named lock for the block, against other processes and threads; not re-entrant."""
+        self._session.folder()  # makes the root as it should be, and says clearly when that cannot be
         digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        return hold(self._layout.locks / digest, shared=shared)
+        with told_when_full(self.root):
+            handle = acquire(self._layout.locks / digest, shared=shared)
+        try:
+            yield
+        finally:
+            os.close(handle)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

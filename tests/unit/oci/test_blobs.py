@@ -1,7 +1,10 @@
 import gzip
 import os
+import zlib
+from types import ModuleType
 
 import pytest
+from isal import isal_zlib
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.oci.blobs import BlobSources, tar_of, verified
@@ -11,40 +14,53 @@ from layerwright.oci.layer import Layer
 from layerwright.oci.media import ZSTD_LAYER
 from support.oci import MemoryBlobs, pack, random_image, tar_of_files
 
+CODECS = pytest.mark.parametrize("codec", [zlib, isal_zlib])
 
-def test_gunzip_of_many_members() -> None:
+
+@CODECS
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_gunzip_of_many_members(codec: ModuleType, step: int) -> None:
     data = os.urandom(20_000) + bytes(50_000)
-    for step in (1, 7, 100_000):
-        blob = pack(data, "members")
-        chunks = [blob[start : start + step] for start in range(0, len(blob), step)]
-        assert b"".join(gunzip(chunks)) == data
-    assert b"".join(gunzip([gzip.compress(data), b"", gzip.compress(b""), bytes(1000)])) == data
-    assert list(gunzip([])) == []
+    blob = pack(data, "members")
+    chunks = [blob[start : start + step] for start in range(0, len(blob), step)]
+    assert b"".join(gunzip(chunks, codec=codec)) == data
 
 
-def test_gunzip_gives_small_pieces_of_a_bomb() -> None:
-    bomb = gzip.compress(bytes(50 << 20))
-    total = 0
-    for chunk in gunzip([bomb]):
-        assert len(chunk) <= 1 << 20
-        total += len(chunk)
-    assert total == 50 << 20
+@CODECS
+def test_gunzip_of_empty_members_and_padding(codec: ModuleType) -> None:
+    data = os.urandom(2000)
+    padded = [gzip.compress(data), b"", gzip.compress(b""), bytes(1000), bytes(7)]
+    assert b"".join(gunzip(padded, codec=codec)) == data
+    assert list(gunzip([], codec=codec)) == []
 
 
+@CODECS
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 257, 20 << 20])
+def test_gunzip_gives_small_pieces_of_a_bomb(codec: ModuleType, size: int) -> None:
+    bomb = gzip.compress(bytes(size), mtime=0)
+    for chunks in ([bomb], [bomb[:-8], bomb[-8:]], [bomb[:-9], bomb[-9:-1], bomb[-1:]]):
+        pieces = [len(piece) for piece in gunzip(chunks, codec=codec)]
+        assert max(pieces) <= 1 << 20
+        assert sum(pieces) == size
+
+
+@CODECS
 @pytest.mark.parametrize("cut", [1, 5, 12, 500])
-def test_gunzip_of_less_than_all(cut: int) -> None:
-    with pytest.raises(IntegrityError, match="ends early"):
-        list(gunzip([gzip.compress(os.urandom(1000))[:-cut]]))
+def test_gunzip_of_less_than_all(codec: ModuleType, cut: int) -> None:
+    for data in (os.urandom(1000), bytes(1 << 20), bytes(600_000)):
+        with pytest.raises(IntegrityError, match="ends early"):
+            list(gunzip([gzip.compress(data)[:-cut]], codec=codec))
 
 
-def test_gunzip_of_something_else() -> None:
-    for junk in (b"no gzip at all", gzip.compress(b"x") + b"junk"):
+@CODECS
+def test_gunzip_of_something_else(codec: ModuleType) -> None:
+    for junk in (b"no gzip at all", gzip.compress(b"x") + b"more than ten bytes of junk"):
         with pytest.raises(IntegrityError, match="damaged"):
-            list(gunzip([junk]))
+            list(gunzip([junk], codec=codec))
     flipped = bytearray(gzip.compress(b"x" * 1000))
     flipped[-6] ^= 1
     with pytest.raises(IntegrityError, match="damaged"):
-        list(gunzip([bytes(flipped)]))
+        list(gunzip([bytes(flipped)], codec=codec))
 
 
 def test_verified_only_ends_well_with_the_right_bytes() -> None:

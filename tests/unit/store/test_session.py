@@ -96,6 +96,11 @@ def test_a_forked_child_does_not_end_its_parents_session(tmp_path: Path) -> None
         assert folder.is_dir()
 
 
+def test_a_lock_makes_the_root_private_too(tmp_path: Path) -> None:
+    with Store(tmp_path / "a" / "store").lock("x"):
+        assert (tmp_path / "a" / "store").stat().st_mode & 0o777 == 0o700
+
+
 def test_locks_exclude_processes_and_threads(tmp_path: Path) -> None:
     store = Store(tmp_path)
     order: list[str] = []
