@@ -1,6 +1,6 @@
 """All structural faults of a spec, in the user's words. Loaded only when ``msgspec`` has refused the file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft7Validator, ValidationError
@@ -29,8 +29,17 @@ _OTHERS_WORDS = {
     "cmd": "command",
     "architecture": "platforms",
     "run-options": "run",
+    "revision": "rev",
+    "branch": "rev",
+    "tag": "rev",
+    "commit": "rev",
+    "digest": "sha256",
+    "source": "from",
+    "target": "to",
+    "destination": "to",
+    "find-links": "flat",
 }
-"""What other tools call a key."""
+"""What other tools call a key or a value."""
 _MOST_KNOWN = 12
 """How many known keys a hint lists when none is near."""
 
@@ -65,7 +74,7 @@ def _explain(error: ValidationError) -> Iterator[Fault]:
                     path, f"missing key {key!r}", _missing_hint(error, key) or f"add {key!r} to {where}"
                 )
         case "type":
-            yield _wrong_type(path, error.instance, [str(wanted)])
+            yield _wrong_type(path, error.instance, [str(wanted)], error.schema)
         case "enum":
             yield _not_a_choice(path, error.instance, wanted)
         case "pattern":
@@ -85,14 +94,20 @@ def _unknown_keys(error: ValidationError, path: KeyPath) -> Iterator[Fault]:
     for key in table:
         if key in schema["properties"]:
             continue
-        meant = {other: ours for other, ours in _OTHERS_WORDS.items() if ours in known}
-        near = nearest(key.lower(), [*known, *meant])
+        near = _nearest(key, known)
         if near:
-            hint = f"did you mean {meant.get(near, near)!r}?"
+            hint = f"did you mean {near!r}?"
         else:
             more = ", …" if len(known) > _MOST_KNOWN else ""
             hint = f"known keys here: {', '.join(known[:_MOST_KNOWN])}{more}"
         yield Fault((*path, key), f"unknown key {key!r}", hint, at_key=True)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """The known word that is meant, by its likeness to it or to what other tools call it."""
+    meant = {other: ours for other, ours in _OTHERS_WORDS.items() if ours in known}
+    near = nearest(word.lower(), [*known, *meant])
+    return meant.get(near, near)
 
 
 def _explain_choice(error: ValidationError, path: KeyPath) -> Iterator[Fault]:
@@ -114,11 +129,17 @@ def _explain_choice(error: ValidationError, path: KeyPath) -> Iterator[Fault]:
     yield _wrong_type(path, error.instance, kinds)
 
 
-def _wrong_type(path: KeyPath, value: Any, kinds: Iterable[str]) -> Fault:  # noqa: ANN401 - any TOML value
-    kinds = list(kinds)
+def _wrong_type(
+    path: KeyPath,
+    value: Any,  # noqa: ANN401 - any TOML value
+    kinds: list[str],
+    schema: Any = None,  # noqa: ANN401 - as jsonschema has it
+) -> Fault:
     wanted = " or ".join(_WORDS.get(kind, kind) for kind in kinds)
     what = f"{_name(path)} must be {wanted}, not {_words_for(value)}"
     scalar = not isinstance(value, list | dict)
+    if isinstance(value, bool) and schema and "errorMessage" in schema:
+        return Fault(path, what, f"it {schema['errorMessage']}")
     if "string" in kinds and scalar:
         return Fault(path, what, "write it in quotes", quote=True)
     if "array" in kinds and isinstance(value, str):
@@ -149,7 +170,7 @@ def _not_a_choice(path: KeyPath, value: Any, choices: list[str]) -> Fault:  # no
         return Fault(
             path, f"{_name(path)} must be text, not {_words_for(value)}", f"one of {', '.join(choices)}"
         )
-    near = nearest(value.lower(), choices)
+    near = _nearest(value, choices)
     hint = f"did you mean {near!r}?" if near else ""
     return Fault(path, f"{value!r} is not one of {', '.join(choices)}", hint)
 

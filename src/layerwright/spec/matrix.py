@@ -6,7 +6,6 @@ from itertools import product
 from msgspec import UNSET, UnsetType
 
 from layerwright.spec.base import base_label
-from layerwright.spec.faults import nearest
 from layerwright.spec.keys import MatrixTable, WhenTable
 from layerwright.spec.parts import value_or
 
@@ -87,8 +86,7 @@ def when_faults(
             continue
         for value in values:
             if value not in axes[axis]:
-                near = nearest(value, axes[axis])
-                hint = f"did you mean {near!r}?" if near else f"the values are {', '.join(axes[axis])}"
+                hint = f"the values are {', '.join(axes[axis])}"
                 yield (axis, f"{value!r} is not a value of the axis {axis!r}", hint)
 
 
