@@ -1,9 +1,10 @@
 """Wheels → layer in one pass: one read, one inflate, no recompression (the *gzip splice*).
 
-The tar is in walk order (see ``tar``). Its blob is a gzip file of many members: a *literal* member (see ``deflate``)
-with padding, tar headers and generated files, then for each non-empty file of a wheel one member that frames the wheel's own
-deflate stream verbatim (a stored zip member as stored blocks), and so on in turn. A literal is closed before such a
-member, and at the end of an entry once it holds a mebibyte. docs/decisions/0003-layer-format.md has the reasons.
+The tar is in walk order (see ``tar``). Its blob is a gzip file of many members: a *literal* member (see
+``deflate``) with padding, tar headers and generated files, then for each non-empty file of a wheel one member that
+frames the wheel's own deflate stream verbatim (a stored zip member as stored blocks), and so on in turn. A literal is
+closed before such a member, and at the end of an entry once it holds a mebibyte.
+docs/decisions/0003-layer-format.md has the reasons.
 """
 
 import hashlib
