@@ -1,6 +1,7 @@
 """Random TOML: positions agree with where the text was put; parser and schema agree; the pattern is sound."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
+from layerwright.core.errors import SpecError
 from layerwright.spec.diagnose import structural_faults
 from layerwright.spec.faults import format_key, hide_credentials, parse_key
 from layerwright.spec.keys import SpecFile
+from layerwright.spec.parse import parse_spec
 from layerwright.spec.parts import split_words
 from layerwright.spec.positions import Positions
 from layerwright.spec.requirement import _COMMON, requirement_fault
@@ -228,6 +231,64 @@ def test_parser_and_schema_refuse_the_same(path, odd, how):
     else:
         refused = False
     assert bool(structural_faults(data)) == refused
+
+
+MEANT = st.sampled_from(
+    [
+        "image:a",
+        "image:b",
+        "image:a-py39",
+        "debian",
+        "debian:bookworm",
+        "..",
+        "https://u:p@x",
+        "3.9",
+        "3.13",
+        "a b",
+        "/x",
+    ]
+)
+
+
+def inline(value):
+    """A value as inline TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(places(GOOD))[1:]), st.one_of(ODD, MEANT)), min_size=1, max_size=3
+    )
+)
+def test_a_spec_is_read_or_its_faults_are_placed(changes):
+    data = json.loads(json.dumps(GOOD))
+    for path, odd in changes:
+        holder = data
+        for part in path[:-1]:
+            # An earlier change may have taken away what this path goes through.
+            holder = dict(enumerate(holder)) if isinstance(holder, list) else holder
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        if isinstance(holder, dict) and isinstance(path[-1], str) and odd is not None:
+            holder[path[-1]] = odd
+    text = "".join(f"{json.dumps(key)} = {inline(value)}\n" for key, value in data.items())
+    cells, problems = {}, ()
+    try:
+        cells = parse_spec(text.encode(), file="layerwright.toml", root=Path("/")).cells
+    except SpecError as error:
+        problems = error.problems
+    assert bool(cells) != bool(problems)
+    assert all(problem.where.line and problem.where.text and problem.what for problem in problems)
+    assert len(set(problems)) == len(problems)
+    assert [problem.where.line for problem in problems] == sorted(problem.where.line for problem in problems)
+    seen = set()
+    for name, cell in cells.items():
+        assert cell.base.kind != "image" or cell.base.source in seen
+        seen.add(name)
 
 
 @settings(deadline=None, max_examples=50)

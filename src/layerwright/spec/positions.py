@@ -4,6 +4,7 @@ The TOML parser of the hot path keeps no positions; the syntax tree of tree-sitt
 what it cannot read, so that a place can be named even then.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -33,7 +34,9 @@ class Positions:
         self._values: dict[KeyPath, tree_sitter.Node] = {}
         self._lengths: dict[KeyPath, int] = {}
         parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
-        self._read_document(parser.parse(text.encode()).root_node)
+        # What is nested deeper than Python's stack is pointed at by the nearest parent that was reached.
+        with contextlib.suppress(RecursionError):
+            self._read_document(parser.parse(text.encode()).root_node)
 
     def key(self, path: KeyPath) -> tuple[int, int]:
         """Line and column (both from 1, in characters) where the key is named; its nearest parent's when unknown."""
