@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from layerwright.spec.model import Cell, GitPackage, IndexPackage, Package, PathPackage, Spec
+from layerwright.spec.model import Cell, GitPackage, IndexPackage, Package, PathPackage, Spec, UrlPackage
 from layerwright.spec.requirement import normalize_name
 
 __all__ = ["cell_resolution_digest"]
@@ -59,7 +59,7 @@ def _package(package: Package) -> list[str]:
             return ["path", package.path, *_extras(package.extras)]
         case GitPackage():
             return ["git", package.git, package.rev, package.subdirectory, *_extras(package.extras)]
-        case _:
+        case UrlPackage():
             return ["url", package.url, package.sha256]
 
 
