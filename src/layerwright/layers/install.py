@@ -26,7 +26,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._+-]+)+")
 _PYTHON = re.compile(r"3\.\d+t?")
 _LONGEST_PREFIX = 100  # the kernel cuts a shebang line at 127 bytes before Linux 5.1
 _SHEBANG = b"#!python"
-_SHEBANG_WORD = re.compile(rb"#!python[\w.]*")
+_SHEBANG_LINE = re.compile(rb"#!python[^\n]*")  # arguments go, as pip and installer have it
 _SCRIPT_LIMIT = 16 << 20
 _REPLACED = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "RECORD.jws", "RECORD.p7s")
 
@@ -244,7 +244,7 @@ def _data_script(
     algorithm = digest.partition("=")[0]
     if encode_digest(algorithm, hashlib.new(algorithm, content).digest()) != digest:
         raise archive.refuse(member.name, "does not have the digest that RECORD gives")
-    return _made(path, _SHEBANG_WORD.sub(b"#!" + interpreter.encode(), content, count=1), mode=0o755)
+    return _made(path, _SHEBANG_LINE.sub(b"#!" + interpreter.encode(), content, count=1), mode=0o755)
 
 
 def _script_text(script: Script, interpreter: str) -> bytes:

@@ -16,7 +16,7 @@ def test_the_rule_as_bytes():
     assert encode_literal(bytes(32)).hex() == "6220000001" + "0000ffff"
     assert encode_literal(bytes(31)).hex() == "01" + "1f00e0ff" + "00" * 31
     assert encode_literal(b"ab" + bytes(40) + b"c" + bytes(300)).hex() == (
-        "00" + "0200fdff" + "6162" + "6220120000" + "0100feff" + "63" + "6218054403" + "40" + "000000ffff"[2:]
+        "00" + "0200fdff" + "6162" + "6220120000" + "0100feff" + "63" + "62180544034000" + "0000ffff"
     )
 
 
