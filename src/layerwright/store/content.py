@@ -1,16 +1,20 @@
 """Files named by the sha256 of their bytes."""
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from layerwright.core.errors import IntegrityError
 from layerwright.store.failures import told_when_full
 from layerwright.store.layout import Item, Room, StoreLayout
 from layerwright.store.session import Session
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 __all__ = ["CHUNK", "Content", "ContentWriter", "bump", "hash_file"]
 
@@ -21,8 +25,8 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 _FRESH = 60 * 1_000_000_000  # nanoseconds within which a use need not be written down again
 
 
-class ContentWriter:
-    """Takes bytes and hashes them as they come.
+class ContentWriter(io.BufferedWriter):
+    """A file that is written once from front to back, and hashed as the bytes come.
 
     Attributes:
         hex: sha256 of what was written; set when the block ends well.
@@ -30,30 +34,38 @@ class ContentWriter:
         path: where the file stands; set when the block ends well.
     """
 
-    def __init__(self, file: BinaryIO, root: Path, *, limit: int) -> None:
+    def __init__(self, handle: int, root: Path, *, limit: int) -> None:
+        super().__init__(io.FileIO(handle, "wb"), CHUNK // 4)
         self.hex = ""
         self.size = 0
         self.path = Path()
-        self._file = file
         self._root = root
         self._limit = limit
         self._hash = hashlib.sha256()
 
-    def write(self, data: bytes | memoryview, /) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         """Add bytes.
 
         Raises:
             BuildError: the disk is full.
             IntegrityError: more bytes than were announced.
         """
-        length = len(data)
+        length = memoryview(data).nbytes
         self.size += length
         if self._limit and self.size > self._limit:
             raise IntegrityError(f"more than the announced {self._limit:,} bytes came")
         self._hash.update(data)
         with told_when_full(self._root, needed=max(self._limit, self.size)):
-            self._file.write(data)
+            super().write(data)
         return length
+
+    def seekable(self) -> bool:
+        """Never: the hash is of the bytes in the order in which they came."""
+        return False
+
+    def seek(self, target: int, whence: int = 0, /) -> int:
+        """Refused, see ``seekable``."""
+        raise io.UnsupportedOperation(f"seek to {target} from {whence}")
 
     def check(self, sha256: str) -> str:
         """sha256 of the bytes so far, in hexadecimal digits.
@@ -97,19 +109,18 @@ class Content:
         root = self._layout.root
         with told_when_full(root, needed=size):
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-        file = open(handle, "wb", buffering=CHUNK // 4)  # noqa: PTH123, SIM115  (closed on both ways below)
-        writer = ContentWriter(file, root, limit=size)
+        writer = ContentWriter(handle, root, limit=size)
         try:
             yield writer
             with told_when_full(root, needed=max(size, writer.size)):
-                file.close()
+                writer.close()
             digest = writer.check(sha256)
             final = self._layout.content(room, digest)
             self._session.place(Item(kind=room, name=digest), temporary, final)
             writer.hex, writer.path = digest, final
         except BaseException:
             with suppress(OSError):
-                file.close()
+                writer.close()
             temporary.unlink(missing_ok=True)
             raise
 

@@ -180,3 +180,14 @@ def test_racing_writers_of_the_same_bytes_all_succeed(tmp_path: Path) -> None:
     info = stores[0].info()
     assert (info.rooms["wheels"].count, info.rooms["trees"].count) == (20, 20)
     assert stores[0].verify().problems == ()
+
+
+def test_a_writer_is_a_file_without_a_way_back(store: Store) -> None:
+    with store.writer("blobs") as writer:
+        writer.writelines([b"ab", b"cd"])
+        writer.flush()
+        assert not writer.seekable()
+        with pytest.raises(OSError, match="seek"):
+            writer.seek(0)
+    assert writer.hex == hashlib.sha256(b"abcd").hexdigest()
+    assert writer.path.read_bytes() == b"abcd"
