@@ -35,6 +35,7 @@ class PackageRequest:
         constraints: PEP 508 constraints of the cell and its parents.
         pins: name to version of what the parents have locked: no other version will do.
         preferences: name to version of what was locked before: kept when it still fits.
+        sizes: sha256 to size of files that were locked before, so that they need not be asked for.
         prereleases: uv's ``--prerelease`` mode.
         exclude_newer: RFC 3339 date, empty for none.
         indexes: by name, in the order declared.
@@ -51,6 +52,7 @@ class PackageRequest:
     constraints: tuple[str, ...] = ()
     pins: Mapping[str, str] = field(default_factory=dict)
     preferences: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     prereleases: str = "if-necessary-or-explicit"
     exclude_newer: str = ""
     indexes: Mapping[str, Index] = field(default_factory=dict)

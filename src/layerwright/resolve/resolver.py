@@ -269,6 +269,7 @@ class _Run:
             constraints=constraints,
             pins={name: version for name, version in pins.items() if version},
             preferences=preferences,
+            sizes=self._sizes(),
             prereleases=cell.prereleases,
             exclude_newer=cell.exclude_newer,
             indexes=self.spec.indexes,
@@ -292,6 +293,12 @@ class _Run:
                 sorted((s for s in chosen.sources if s.name not in pins), key=lambda source: source.name)
             ),
         )
+
+    def _sizes(self) -> dict[str, int]:
+        cells = (*self.previous.values(), *self.done.values())
+        return {
+            item.sha256: item.size for cell in cells for item in cell.packages if item.sha256 and item.size
+        }
 
     def _clash(self, cell: Cell, request: PackageRequest, error: ResolveError) -> ResolveError:
         """Word a failure: it is a clash with the parents when all goes well without their pins."""

@@ -223,7 +223,8 @@ class _Chooser:
         """Size and sha256, from uv, else from the index's page, else from the file itself."""
         file = distribution_file(item)
         address = item.url or item.path or ""
-        size, sha256 = item.size or 0, item.hashes.get(_SHA256, "")
+        sha256 = item.hashes.get(_SHA256, "")
+        size = item.size or self._request.sizes.get(sha256, 0)
         path = local_path(address, self._folder)
         if path is not None:
             return size or path.stat().st_size, sha256 or _digest_of_file(path)

@@ -141,6 +141,7 @@ def test_an_edited_cell_keeps_the_versions_and_base_it_can():
     assert outdated_cells(edited, lock) == ("infer",)
     again = resolve(edited, world.ports(), previous=lock)
     assert [(w.name, w.version) for w in again.cells["infer"].wheels] == [("numpy", "1.0"), ("six", "2")]
+    assert world.requests[-1].sizes == {"0" * 64: 1}
     assert world.bases == ["infer"]
 
 

@@ -70,6 +70,15 @@ def test_sizes_that_the_page_lacks_are_asked_for(index, uv, request_for, json):
     assert [wheel.size for wheel in found.wheels] == [len(index.files[wheel.file]) for wheel in found.wheels]
 
 
+def test_sizes_that_were_locked_before_are_not_asked_for(index, uv, request_for):
+    index.sizes = False
+    index.add(make_wheel("alpha"))
+    [alpha] = uv.resolve_packages(
+        request_for("alpha", sizes={index.sha256("alpha-1.0-py3-none-any.whl"): 77})
+    ).wheels
+    assert alpha.size == 77
+
+
 def test_digests_that_the_page_lacks_are_computed(index, uv, request_for):
     index.hashes = False
     index.add(make_wheel("alpha"))
