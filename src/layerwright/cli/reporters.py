@@ -169,7 +169,7 @@ class LiveReporter:
         self.plain = PlainReporter(terminal)
         self.lock = threading.Lock()
         self.progress: Progress | None = None
-        self.bars = dict[str, TaskID]()
+        self.bars: dict[str, TaskID] = {}
 
     def _open(self) -> "Progress":
         if self.progress is None:

@@ -115,7 +115,12 @@ class _CellPlanner:
         requested = tuple(sorted(name.partition("=")[0] for name in self.cell.apt))
         step = InstallApt(debs=self.locked.apt, requested=requested)
         inputs = tuple(node.digest for node in self.nodes if _is_content(node))
-        names = requested if len(requested) <= 4 else (*requested[:3], f"and {len(requested) - 3} more")
+        most = 4  # names that fit a line
+        names = (
+            requested
+            if len(requested) <= most
+            else (*requested[: most - 1], f"and {len(requested) - most + 1} more")
+        )
         node = self._add(make_node(step, inputs, f"apt {' '.join(names)}"))
         self.system = (*self.system, node.digest)
 
@@ -144,7 +149,16 @@ class _CellPlanner:
             self.cell.location,
         )
         tree = self.trees[TreeRequest(source=source.source)] if source.kind == "path" else ""
-        step = BuildWheel(source=source, tree_digest=tree, location=location)
+        step = BuildWheel(
+            source=source,
+            tree_digest=tree,
+            python=self.cell.python,
+            full_python=self.locked.base.python,
+            glibc=self.locked.base.glibc,
+            platform=self.locked.platform,
+            exclude_newer=self.cell.exclude_newer,
+            location=location,
+        )
         inputs = self.system if self.python is None else (*self.system, self.python.digest)
         node = make_node(step, inputs, f"build {source.name} {source.version}")
         self.builds.append(node)

@@ -68,10 +68,19 @@ class BuildWheel:
     Attributes:
         source: what to build.
         tree_digest: digest of the folder for ``path`` sources, else empty.
+        python: ``3.11``, of the interpreter that builds; ``full_python`` is ``3.11.2``, empty when unknown.
+        glibc: the base's, empty when unknown.
+        platform: what the wheel is for.
+        exclude_newer: RFC 3339 date for what the build itself needs, empty for none.
     """
 
     source: LockedSource
     tree_digest: str = ""
+    python: str = ""
+    full_python: str = ""
+    glibc: str = ""
+    platform: str = ""
+    exclude_newer: str = ""
     location: Location | None = field(default=None, compare=False)
 
 

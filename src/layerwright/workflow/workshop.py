@@ -11,7 +11,9 @@ from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
     from layerwright.backends.native.workshop import Workshop
+    from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
+    from layerwright.sources.fetch import Fetcher
 
 __all__ = ["make_workshop", "sandbox_capabilities"]
 
@@ -19,9 +21,13 @@ __all__ = ["make_workshop", "sandbox_capabilities"]
 def make_workshop(session: Session, spec: Spec) -> "Workshop":
     """The parts of a native build; costly ones are made when first asked for."""
     from layerwright.backends.native.workshop import Workshop  # noqa: PLC0415 - start-up
+    from layerwright.host.http import HttpClient  # noqa: PLC0415 - start-up
+    from layerwright.sources.apt import DebianMirror  # noqa: PLC0415 - start-up
+
+    http = HttpClient(variables=session.host.variables, offline=session.offline)
 
     @cache
-    def fetcher() -> object:
+    def fetcher() -> "Fetcher":
         from layerwright.sources.fetch import Fetcher  # noqa: PLC0415 - start-up
 
         return Fetcher(
@@ -30,8 +36,14 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
             reporter=session.reporter,
             indexes=spec.indexes,
             root=spec.root,
-            offline=session.offline,
+            http=http,
         )
+
+    @cache
+    def resolver() -> "PackageResolver":
+        from layerwright.sources.uv import UvResolver  # noqa: PLC0415 - start-up
+
+        return UvResolver(host=session.host, http=http, reporter=session.reporter)
 
     return Workshop(
         store=session.store,
@@ -39,10 +51,13 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
         reporter=session.reporter,
         root=spec.root,
         capabilities=cache(lambda: sandbox_capabilities(session)),
-        fetcher=fetcher,  # type: ignore[arg-type]  # cache() hides the type
+        fetcher=fetcher,
         secrets={name: _reader(session, spec, secret) for name, secret in spec.secrets.items()},
         offline=session.offline,
-        debian_mirror=session.host.variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
+        resolver=resolver,
+        indexes=spec.indexes,
+        mirror=DebianMirror.parse(session.host.variables.get("LAYERWRIGHT_DEBIAN_MIRROR", "")),
+        http=http,
     )
 
 

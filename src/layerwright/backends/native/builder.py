@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 
 from layerwright.backends.base import BuiltImage, BuiltLayer, CellFailure, Outcome, WheelPart
-from layerwright.backends.native.blobs import layer_trees
 from layerwright.backends.native.image import finish_image
+from layerwright.backends.native.inputs import fetch_inputs, needs_fetch
 from layerwright.backends.native.realise import realise
 from layerwright.backends.native.results import NodeResult, read_result, write_result
 from layerwright.backends.native.workshop import Workshop
@@ -17,7 +17,6 @@ from layerwright.plan.steps import (
     Base,
     BuildWheel,
     CellPlan,
-    FetchFile,
     InstallApt,
     InstallPython,
     InstallWheels,
@@ -28,6 +27,9 @@ from layerwright.plan.steps import (
 )
 
 __all__ = ["NativeBackend"]
+
+_FETCH = "fetch"
+"""Name of the task that brings wheels and files; the others are named by digests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,48 +101,49 @@ class NativeBackend:
         """Realise the nodes into ``results``; gives the failures, also for nodes that stood on one."""
         if not jobs:
             return {}
-        names = {job.node.digest for job in jobs}
-        fetched = f"fetch-{id(jobs)}"
-        tasks = dict[str, Task[NodeResult]]()
-
-        def work(job: _Job) -> NodeResult:
-            with self.workshop.store.lock(f"node-{job.node.digest.removeprefix('sha256:')[:24]}"):
-                # Another build may have been faster.
-                result = read_result(self.workshop.store, job.node.digest)
-                if result is None:
-                    below = [results[digest] for digest in job.below]
-                    result = realise(self.workshop, job.node, below, results)
-                    write_result(self.workshop.store, job.node.digest, replace(result, bytes_written=0))
-            results[job.node.digest] = result
-            return result
-
-        def fetch() -> NodeResult:
-            _fetch(self.workshop, [job.node for job in jobs])
-            return NodeResult()
-
-        tasks[fetched] = Task(work=fetch, weight=1 << 60)
-        for job in jobs:
-            needs = [digest for digest in (*job.below, *job.node.inputs) if digest in names]
-            if _needs_fetch(job.node):
-                needs.append(fetched)
-            tasks[job.node.digest] = Task(
-                work=lambda job=job: work(job),  # type: ignore[misc]  # binds the loop's value
-                needs=tuple(needs),
-                weight=_weight(job.node),
-            )
-        ran = run_tasks(tasks, workers=max(2, self.workshop.host.cpu_count))
+        tasks = self._tasks(jobs, results)
+        # One thread more than processors: fetching waits for the network.
+        ran = run_tasks(tasks, workers=self.workshop.host.cpu_count + 1)
         failed = dict[str, LayerwrightError]()
         for name, error in ran.failed.items():
             if not isinstance(error, LayerwrightError):
                 raise error
             failed[name] = error
-        root_cause = next(iter(failed.values()), None)
-        for job in jobs:
-            if job.node.digest not in ran.done and job.node.digest not in failed and root_cause is not None:
-                failed[job.node.digest] = next(
-                    (failed[need] for need in tasks[job.node.digest].needs if need in failed), root_cause
-                )
+        for job in jobs:  # in the plan's order, so what a node stands on comes before it
+            cause = next((failed[need] for need in tasks[job.node.digest].needs if need in failed), None)
+            if job.node.digest not in ran.done and cause is not None:
+                failed.setdefault(job.node.digest, cause)
         return failed
+
+    def _tasks(self, jobs: Sequence[_Job], results: dict[str, NodeResult]) -> dict[str, Task[NodeResult]]:
+        names = {job.node.digest for job in jobs}
+        nodes = [job.node for job in jobs]
+
+        def fetch() -> NodeResult:
+            fetch_inputs(self.workshop, nodes)
+            return NodeResult()
+
+        tasks = {_FETCH: Task(work=fetch, weight=1 << 60)}
+        for job in jobs:
+            needs = [digest for digest in (*job.below, *job.node.inputs) if digest in names]
+            if needs_fetch(job.node):
+                needs.append(_FETCH)
+            tasks[job.node.digest] = Task(
+                work=partial(self._work, job, results), needs=tuple(needs), weight=_weight(job.node)
+            )
+        return tasks
+
+    def _work(self, job: _Job, results: dict[str, NodeResult]) -> NodeResult:
+        store = self.workshop.store
+        with store.lock(f"node-{job.node.digest}"):
+            # Another build may have been faster.
+            result = read_result(store, job.node.digest)
+            if result is None:
+                below = [results[digest] for digest in job.below]
+                result = realise(self.workshop, job.node, below, results)
+                write_result(store, job.node.digest, replace(result, bytes_written=0))
+        results[job.node.digest] = result
+        return result
 
     def _finish(
         self, cell: CellPlan, results: Mapping[str, NodeResult], cached: set[str], started: float
@@ -169,15 +172,6 @@ class NativeBackend:
             cached=tuple(known),
             seconds=time.monotonic() - started,
             bytes_written=written + added,
-        )
-
-    def trees(self, layers: Iterable[BuiltLayer]) -> tuple[tuple[Path, bool], ...]:
-        """Every layer's extracted trees, bottom first, each with whether a program may write through it."""
-        as_root = self.workshop.host.uid == 0
-        return tuple(
-            (path, layer.private)
-            for layer in layers
-            for path in layer_trees(self.workshop.store, layer, as_root=as_root)
         )
 
 
@@ -222,14 +216,6 @@ def _closure(needed: set[str], jobs: Mapping[str, _Job]) -> set[str]:
     return found
 
 
-def _needs_fetch(node: Node) -> bool:
-    match node.step:
-        case InstallWheels(part="files") | FetchFile() | BuildWheel():
-            return True
-        case _:
-            return False
-
-
 def _weight(node: Node) -> int:
     """Expected cost: what others wait for first, then by size."""
     match node.step:
@@ -239,36 +225,3 @@ def _weight(node: Node) -> int:
             return sum(wheel.size for wheel in wheels)
         case _:
             return 0
-
-
-def _fetch(workshop: Workshop, nodes: Iterable[Node]) -> None:
-    """Get every wheel and file that the nodes name and the store lacks."""
-    from layerwright.lock.model import LockedFile, LockedWheel  # noqa: PLC0415 - start-up
-
-    wheels = list[LockedWheel]()
-    files = list[LockedFile]()
-    for node in nodes:
-        match node.step:
-            case InstallWheels(part="files", wheels=inputs):
-                wheels += [
-                    LockedWheel(
-                        name=wheel.name,
-                        version=wheel.version,
-                        file=wheel.file,
-                        sha256=wheel.sha256,
-                        size=wheel.size,
-                        index=wheel.index,
-                        url=wheel.url,
-                        requested=wheel.requested,
-                    )
-                    for wheel in inputs
-                    if wheel.sha256 and not workshop.store.has("wheels", wheel.sha256)
-                ]
-            case FetchFile(url=url, sha256=sha256, to=to) if not workshop.store.has("files", sha256):
-                files.append(LockedFile(url=url, sha256=sha256, size=0, to=to))
-            case _:
-                pass
-    if wheels or files:
-        fetcher = workshop.fetcher()
-        fetcher.fetch_wheels(wheels)
-        fetcher.fetch_files(files)

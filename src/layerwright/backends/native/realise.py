@@ -6,8 +6,9 @@ from typing import assert_never
 
 from layerwright.backends.base import WheelPart
 from layerwright.backends.native.blobs import layer_trees
-from layerwright.backends.native.results import NodeResult
+from layerwright.backends.native.results import NodeResult, read_result, write_result
 from layerwright.backends.native.workshop import Workshop
+from layerwright.plan.nodes import make_node
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
@@ -22,10 +23,22 @@ from layerwright.plan.steps import (
     WheelInput,
 )
 
-__all__ = ["realise"]
+__all__ = ["realise", "realise_base"]
 
 
-def realise(
+def realise_base(workshop: Workshop, step: Base) -> NodeResult:
+    """The base, from the store when it is there."""
+    digest = make_node(step, (), "").digest
+    result = read_result(workshop.store, digest)
+    if result is None:
+        from layerwright.backends.native.bases import make_base  # noqa: PLC0415 - start-up
+
+        result = make_base(workshop, step)
+        write_result(workshop.store, digest, result)
+    return result
+
+
+def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
     workshop: Workshop, node: Node, below: Sequence[NodeResult], results: Mapping[str, NodeResult]
 ) -> NodeResult:
     """Do what the node's step says.
@@ -57,7 +70,7 @@ def realise(
             from layerwright.backends.native.projects import build_wheel  # noqa: PLC0415 - start-up
 
             with workshop.task(task, node.title.removeprefix("build "), "wheel"):
-                return build_wheel(workshop, step, _trees(workshop, below))
+                return build_wheel(workshop, step, _trees(workshop, below), task)
         case InstallWheels(part="files"):
             from layerwright.backends.native.wheels import install_wheels  # noqa: PLC0415 - start-up
 

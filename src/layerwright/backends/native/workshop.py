@@ -1,6 +1,6 @@
 """What every step of a native build works with."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
 from layerwright.host.environment import HostEnvironment
+from layerwright.host.http import HttpClient
+from layerwright.lock.model import Deb
+from layerwright.sources.apt import DebianMirror, fetch_debs
 from layerwright.store import Store
 
 if TYPE_CHECKING:
+    from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
     from layerwright.sources.fetch import Fetcher
+    from layerwright.spec.model import Index
 
 __all__ = ["Workshop"]
 
@@ -30,7 +35,10 @@ class Workshop:
         fetcher: gets what the lock names; made when first asked for.
         secrets: value of each secret, read when a step needs it.
         offline: nothing may be asked of the network.
-        debian_mirror: address that replaces Debian's own, empty for none.
+        resolver: chooses what the build of a project needs; made when first asked for.
+        indexes: the spec's package indexes, by name.
+        mirror: where Debian's archives are.
+        http: asks servers.
         warned: messages of ``warn_once`` so far.
     """
 
@@ -42,7 +50,10 @@ class Workshop:
     fetcher: Callable[[], "Fetcher"]
     secrets: Mapping[str, Callable[[], bytes]]
     offline: bool
-    debian_mirror: str = ""
+    resolver: Callable[[], "PackageResolver"]
+    indexes: "Mapping[str, Index]"
+    mirror: DebianMirror
+    http: HttpClient
     warned: set[str] = field(default_factory=set)
 
     def warn_once(self, message: str, hint: str = "") -> None:
@@ -50,6 +61,10 @@ class Workshop:
         if message not in self.warned:
             self.warned.add(message)
             self.reporter(Warned(message=message, hint=hint))
+
+    def fetch_debs(self, debs: Sequence[Deb]) -> None:
+        """Bring Debian packages into the store."""
+        fetch_debs(debs, self.store, http=self.http, mirror=self.mirror, reporter=self.reporter)
 
     @contextmanager
     def task(

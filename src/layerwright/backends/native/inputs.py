@@ -1,0 +1,56 @@
+"""What has to be fetched before nodes can be realised."""
+
+from collections.abc import Iterable
+
+from layerwright.backends.native.workshop import Workshop
+from layerwright.lock.model import LockedFile, LockedWheel
+from layerwright.plan.steps import BuildWheel, FetchFile, InstallWheels, Node, WheelInput
+
+__all__ = ["fetch_inputs", "needs_fetch"]
+
+
+def needs_fetch(node: Node) -> bool:
+    """Whether the node works on fetched wheels or files."""
+    match node.step:
+        case InstallWheels(part="files") | FetchFile() | BuildWheel():
+            return True
+        case _:
+            return False
+
+
+def fetch_inputs(workshop: Workshop, nodes: Iterable[Node]) -> None:
+    """Get every wheel and file that the nodes name and the store lacks, all in one go.
+
+    Raises:
+        NetworkError: something cannot be had; with ``--offline``, everything that is missing at once.
+    """
+    store = workshop.store
+    wheels = list[LockedWheel]()
+    files = list[LockedFile]()
+    for node in nodes:
+        match node.step:
+            case InstallWheels(part="files", wheels=inputs):
+                wheels += [
+                    _locked(wheel)
+                    for wheel in inputs
+                    if wheel.sha256 and not store.has("wheels", wheel.sha256)
+                ]
+            case FetchFile(url=url, sha256=sha256, to=to) if not store.has("files", sha256):
+                files.append(LockedFile(url=url, sha256=sha256, size=0, to=to))
+            case _:
+                pass
+    if wheels or files:
+        workshop.fetcher().fetch(wheels=wheels, files=files)
+
+
+def _locked(wheel: WheelInput) -> LockedWheel:
+    return LockedWheel(
+        name=wheel.name,
+        version=wheel.version,
+        file=wheel.file,
+        sha256=wheel.sha256,
+        size=wheel.size,
+        index=wheel.index,
+        url=wheel.url,
+        requested=wheel.requested,
+    )
