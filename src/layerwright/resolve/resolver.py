@@ -151,7 +151,7 @@ class _Run:
     previous: Mapping[str, LockedCell]
     upgrade: Upgrade
     done: dict[str, LockedCell] = field(default_factory=dict)
-    bases: dict[tuple[Base, Platform, str], LockedBase] = field(default_factory=dict)
+    bases: dict[tuple[Base, Platform, str, bool], LockedBase] = field(default_factory=dict)
     debs: dict[tuple[tuple[str, ...], LockedBase, tuple[Deb, ...]], tuple[Deb, ...]] = field(
         default_factory=dict
     )
@@ -212,7 +212,7 @@ class _Run:
             )
         if before is not None and self._base_may_stay(cell, before):
             return before.base
-        key = (cell.base, cell.platform, cell.python)
+        key = (cell.base, cell.platform, cell.python, bool(cell.timezone))
         if key not in self.bases:
             self.bases[key] = self.ports.bases.lock_base(cell)
         return self.bases[key]
@@ -224,7 +224,7 @@ class _Run:
         ):
             return False
         # what stands on this machine is looked at again; what a name means elsewhere is kept until asked for
-        if base.kind in _LOCAL_BASES or (base.kind == "debian" and before.python != cell.python):
+        if base.kind in _LOCAL_BASES or (base.kind == "debian" and not _has_what_it_needs(cell, before)):
             return False
         return not self._moves(str(cell.base)) and not any(self._moves(deb.name) for deb in base.debs)
 
@@ -316,6 +316,12 @@ class _Run:
             size = known.get((model.url, model.sha256), 0) or self.ports.files.file_size(model.url)
             files.append(LockedFile(url=model.url, sha256=model.sha256, size=size, to=model.to))
         return tuple(sorted(files, key=lambda file: file.to))
+
+
+def _has_what_it_needs(cell: Cell, before: LockedCell) -> bool:
+    """Whether a Debian base made for the cell as it was still carries its Python and its time zones."""
+    zones = not cell.timezone or any(deb.name == "tzdata" for deb in before.base.debs)
+    return before.python == cell.python and zones
 
 
 def _clashes(request: PackageRequest, chosen: PackageSet) -> dict[str, str]:

@@ -253,6 +253,20 @@ def test_cells_with_one_base_and_one_apt_set_ask_once():
     assert len(world.apt_requests) == 1
 
 
+def test_a_debian_base_is_made_anew_for_another_python_or_the_first_time_zone():
+    world = World({"six": ["1"]})
+    lock = resolve(spec(cell("a", "six")), world.ports())
+    resolve(spec(cell("a", "six", python="3.12")), world.ports(), previous=lock)
+    assert world.bases == ["a", "a"]
+    world.base_debs = (deb("libc6"), deb("tzdata"))
+    zoned = resolve(spec(cell("a", "six", timezone="UTC")), world.ports(), previous=lock)
+    assert world.bases == ["a", "a", "a"]
+    resolve(spec(cell("a", timezone="Asia/Taipei")), world.ports(), previous=zoned)
+    assert world.bases == ["a", "a", "a"]
+    resolve(spec(cell("a"), cell("b", timezone="UTC")), world.ports())
+    assert world.bases[3:] == ["a", "b"]
+
+
 def test_local_bases_are_looked_at_again_when_the_cell_is_resolved():
     world = World({"six": ["1"], "numpy": ["1"]})
     base = Base(kind="oci", source="out")
