@@ -259,7 +259,7 @@ def test_a_debian_base_is_made_anew_for_another_python_or_the_first_time_zone():
     resolve(spec(cell("a", "six", python="3.12")), world.ports(), previous=lock)
     assert world.bases == ["a", "a"]
     world.base_debs = (deb("libc6"), deb("tzdata"))
-    zoned = resolve(spec(cell("a", "six", timezone="UTC")), world.ports(), previous=lock)
+    zoned = resolve(spec(cell("a", "six", "six", timezone="UTC")), world.ports(), previous=lock)
     assert world.bases == ["a", "a", "a"]
     resolve(spec(cell("a", timezone="Asia/Taipei")), world.ports(), previous=zoned)
     assert world.bases == ["a", "a", "a"]
