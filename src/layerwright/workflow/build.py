@@ -1,24 +1,22 @@
 """Build cells: lock what is not locked, plan, build, put the images where they were asked for."""
 
-from collections.abc import Iterable, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from layerwright.backends.base import BuiltImage, Outcome
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 from layerwright.lock.model import Lock
+from layerwright.plan.build import TreeRequest
 from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
 from layerwright.workflow.plan import plan_spec, scan_trees, stale_cells, with_parents
+from layerwright.workflow.scans import file_digests
 from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells
 from layerwright.workflow.workshop import make_workshop
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["BuildRequest", "Built", "build_images", "prepare"]
+__all__ = ["BuildRequest", "Built", "build_images", "keep_in_mind", "only_image"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +36,11 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What a build gave, and from what."""
+    """What a build gave, and from what; ``trees`` are the digests of the project's files that it took."""
 
     spec: Spec
     plan: Plan
+    trees: Mapping[TreeRequest, str]
     outcome: Outcome
 
 
@@ -53,6 +52,7 @@ class Prepared:
     lock: Lock
     plan: Plan
     cells: tuple[str, ...]
+    trees: Mapping[TreeRequest, str]
 
 
 def prepare(session: Session, request: BuildRequest) -> Prepared:
@@ -77,24 +77,9 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
         reason = "there is no lock yet" if lock is None else f"the spec changed for {', '.join(stale)}"
         session.reporter(Notice(message=f"{reason}: resolving, and writing {LOCK_NAME}"))
         lock = update_lock(session, cells=names).lock
-    with _file_digests(session) as cache:
+    with file_digests(session) as cache:
         trees = scan_trees(spec, names, cache)
-    return Prepared(spec=spec, lock=lock, plan=plan_spec(spec, lock, names, trees), cells=cells)
-
-
-@contextmanager
-def _file_digests(session: Session) -> "Iterator[MutableMapping[str, str]]":
-    """Digests of the project's files by path, size and time, kept in the store between builds."""
-    import json  # noqa: PLC0415 - start-up
-
-    store = session.store
-    key = "project-files"
-    known = store.read_record("scans", key)
-    cache: dict[str, str] = json.loads(known) if known else {}
-    before = dict(cache)
-    yield cache
-    if cache != before:
-        store.write_record("scans", key, json.dumps(cache, sort_keys=True).encode())
+    return Prepared(spec=spec, lock=lock, plan=plan_spec(spec, lock, names, trees), cells=cells, trees=trees)
 
 
 def build_images(session: Session, request: BuildRequest) -> Built:
@@ -125,7 +110,26 @@ def build_prepared(session: Session, prepared: Prepared) -> Built:
     outcome = backend.build(prepared.plan, wanted)
     if outcome.failures and len(wanted) == 1:
         raise outcome.failures[0].error
-    return Built(spec=prepared.spec, plan=prepared.plan, outcome=outcome)
+    return Built(spec=prepared.spec, plan=prepared.plan, trees=prepared.trees, outcome=outcome)
+
+
+def keep_in_mind(session: Session, request: BuildRequest, built: Built, document: Mapping[str, Any]) -> None:
+    """Remember the build, so that the same one need not be planned again while nothing changes."""
+    from layerwright.spec.load import find_spec  # noqa: PLC0415 - start-up
+    from layerwright.workflow.memo import remember  # noqa: PLC0415 - start-up
+
+    images = built.outcome.images
+    blobs = {layer.digest.hex for image in images for layer in image.layers if not layer.wheels}
+    remember(
+        session,
+        request.images,
+        spec_file=find_spec(session.spec_file, session.start),
+        root=built.spec.root,
+        trees=[(tree.source, tree.exclude, digest) for tree, digest in built.trees.items()],
+        blobs=sorted(blobs),
+        references={reference: str(image.image.digest) for image in images for reference in image.references},
+        document=document,
+    )
 
 
 def only_image(built: Built, name: str) -> BuiltImage:

@@ -2,15 +2,15 @@
 
 import argparse
 import json
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
 from layerwright.cli.reporters import format_size
-
-if TYPE_CHECKING:
-    from layerwright.backends.base import BuiltImage, Outcome
+from layerwright.workflow.report import outcome_document, unchanged
 
 __all__ = ["add"]
 
@@ -49,69 +49,56 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _build(context: Context, options: argparse.Namespace) -> int:
-    from layerwright.workflow.build import BuildRequest, build_images  # noqa: PLC0415 - start-up
-    from layerwright.workflow.outputs import deliver, parse_outputs  # noqa: PLC0415 - start-up
+    started = time.monotonic()
+    outputs = []
+    if options.output:
+        from layerwright.workflow.outputs import parse_outputs  # noqa: PLC0415 - start-up
 
-    outputs = parse_outputs(options.output, folder=Path.cwd())
+        outputs = list(parse_outputs(options.output, folder=Path.cwd()))
+    elif options.backend == "native":
+        from layerwright.workflow.memo import recall  # noqa: PLC0415 - start-up
+
+        known = recall(context.session, options.images)
+        if known is not None:
+            _print(context, unchanged(known, time.monotonic() - started))
+            return 0
+    from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
+
     request = BuildRequest(images=tuple(options.images), locked=options.locked, backend=options.backend)
     built = build_images(context.session, request)
-    delivered = deliver(context.session, built.outcome.images, outputs) if outputs else ()
-    context.reporter.close()
-    terminal = context.terminal
-    outcome = built.outcome
-    if terminal.json:
-        terminal.print(json.dumps(_as_json(outcome, delivered), ensure_ascii=False))
-    else:
-        for image in outcome.images:
-            terminal.print(_line(image))
-        for line in delivered:
-            terminal.print(f"  {line}")
-    for failure in outcome.failures:
+    document = outcome_document(built.outcome)
+    if options.backend == "native" and not built.outcome.failures:
+        keep_in_mind(context.session, request, built, document)
+    if outputs:
+        from layerwright.workflow.outputs import deliver  # noqa: PLC0415 - start-up
+
+        document["outputs"] = list(deliver(context.session, built.outcome.images, outputs))
+    _print(context, document)
+    for failure in built.outcome.failures:
         from layerwright.cli.main import print_error  # noqa: PLC0415 - import cycle at start
 
-        terminal.tell(f"{failure.cell}: failed")
-        print_error(terminal, failure.error)
-    return outcome.failures[0].error.exit_code if outcome.failures else 0
+        context.terminal.tell(f"{failure.cell}: failed")
+        print_error(context.terminal, failure.error)
+    return built.outcome.failures[0].error.exit_code if built.outcome.failures else 0
 
 
-def _line(image: "BuiltImage") -> str:
-    new = sum(1 for cached in image.cached if not cached)
-    size = sum(layer.size for layer in image.layers)
-    state = "unchanged" if new == 0 else f"{new} of {len(image.layers)} layers new"
+def _print(context: Context, document: Mapping[str, Any]) -> None:
+    context.reporter.close()
+    if context.terminal.json:
+        context.terminal.print(json.dumps(document, ensure_ascii=False))
+        return
+    for image in document["images"]:
+        context.terminal.print(_line(image))
+    for line in document["outputs"]:
+        context.terminal.print(f"  {line}")
+
+
+def _line(image: Mapping[str, Any]) -> str:
+    layers = image["layers"]
+    new = sum(1 for layer in layers if not layer["cached"])
+    size = format_size(sum(layer["size"] for layer in layers))
+    state = "unchanged" if new == 0 else f"{new} of {len(layers)} layers new"
     return (
-        f"{image.cell}  {image.references[0]}  {image.image.digest}  "
-        f"{len(image.layers)} layers, {format_size(size)}, {state}, {image.seconds:.2f} s"
+        f"{image['cell']}  {image['reference']}  {image['digest']}  "
+        f"{len(layers)} layers, {size}, {state}, {image['seconds']:.2f} s"
     )
-
-
-def _as_json(outcome: "Outcome", delivered: tuple[str, ...]) -> dict[str, object]:
-    return {
-        "schema": 1,
-        "images": [
-            {
-                "cell": image.cell,
-                "reference": image.references[0],
-                "references": list(image.references),
-                "digest": image.image.digest,
-                "config_digest": image.image.config_digest,
-                "layers": [
-                    {
-                        "digest": layer.digest,
-                        "diff_id": layer.diff_id,
-                        "size": layer.size,
-                        "created_by": layer.created_by,
-                        "cached": cached,
-                    }
-                    for layer, cached in zip(image.layers, image.cached, strict=True)
-                ],
-                "seconds": round(image.seconds, 4),
-                "bytes_written": image.bytes_written,
-            }
-            for image in outcome.images
-        ],
-        "failures": [
-            {"cell": failure.cell, "what": failure.error.what, "exit_code": failure.error.exit_code}
-            for failure in outcome.failures
-        ],
-        "outputs": list(delivered),
-    }

@@ -1,0 +1,99 @@
+"""Remembers what a build gave, so that a build with nothing to do need not read spec and lock at all.
+
+A memo holds for the bytes of spec and lock, the digests of the project's files, and this version of layerwright; the
+image's bytes must still be in the store.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from layerwright import __version__
+from layerwright.workflow.session import LOCK_NAME, Session
+
+__all__ = ["recall", "remember"]
+
+_KIND = "builds"
+
+
+def _key(session: Session, images: Sequence[str]) -> str:
+    """Which build this is: the same words in the same folder."""
+    words = [str(session.spec_file or ""), str(session.start), *images, __version__]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+def _file_digest(path: str | Path) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
+    """What the same build gave before, when nothing it depends on has changed; as JSON values."""
+    data = session.store.read_record(_KIND, _key(session, images))
+    if data is None:
+        return None
+    memo = json.loads(data)
+    if any(_file_digest(path) != digest for path, digest in memo["files"].items()):
+        return None
+    if not all(session.store.has("blobs", digits) for digits in memo["blobs"]):
+        return None
+    if memo["trees"] and not _same_trees(session, memo["root"], memo["trees"]):
+        return None
+    if any(session.store.image(reference) != digest for reference, digest in memo["references"].items()):
+        return None
+    document: dict[str, Any] = memo["document"]
+    return document
+
+
+def _same_trees(session: Session, root: str, trees: Sequence[Sequence[Any]]) -> bool:
+    from layerwright.core.errors import LayerwrightError  # noqa: PLC0415 - start-up
+    from layerwright.layers.scan import scan_tree  # noqa: PLC0415 - start-up
+    from layerwright.workflow.scans import file_digests  # noqa: PLC0415 - start-up
+
+    with file_digests(session) as cache:
+        try:
+            return all(
+                scan_tree(Path(root) / source, exclude=exclude, cache=cache).digest == digest
+                for source, exclude, digest in trees
+            )
+        except LayerwrightError:
+            return False
+
+
+def remember(
+    session: Session,
+    images: Sequence[str],
+    *,
+    spec_file: Path,
+    root: Path,
+    trees: Sequence[tuple[str, Sequence[str], str]],
+    blobs: Sequence[str],
+    references: Mapping[str, str],
+    document: Mapping[str, Any],
+) -> None:
+    """Keep what a build gave.
+
+    Args:
+        session: surroundings.
+        images: the words that asked for the build.
+        spec_file: the spec; the lock stands beside it.
+        root: folder that trees are relative to.
+        trees: source, excluded patterns and digest of each copied tree.
+        blobs: hexadecimal digests that must be among the store's blobs.
+        references: digest of the manifest each reference must name.
+        document: what the next build may say, as JSON values.
+    """
+    files = {str(path): _file_digest(path) for path in (spec_file, root / LOCK_NAME)}
+    memo = {
+        "files": files,
+        "root": str(root),
+        "trees": [[source, list(exclude), digest] for source, exclude, digest in trees],
+        "blobs": list(blobs),
+        "references": dict(references),
+        "document": document,
+    }
+    session.store.write_record(_KIND, _key(session, images), json.dumps(memo).encode())

@@ -1,0 +1,56 @@
+"""What a build tells, as JSON values (DESIGN §9, schema 1)."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerwright.backends.base import Outcome
+
+__all__ = ["outcome_document", "unchanged"]
+
+
+def outcome_document(outcome: "Outcome") -> dict[str, Any]:
+    """The object that ``build --json`` prints."""
+    return {
+        "schema": 1,
+        "images": [
+            {
+                "cell": image.cell,
+                "reference": image.references[0],
+                "references": list(image.references),
+                "digest": str(image.image.digest),
+                "config_digest": str(image.image.config_digest),
+                "layers": [
+                    {
+                        "digest": str(layer.digest),
+                        "diff_id": str(layer.diff_id),
+                        "size": layer.size,
+                        "created_by": layer.created_by,
+                        "cached": cached,
+                    }
+                    for layer, cached in zip(image.layers, image.cached, strict=True)
+                ],
+                "seconds": round(image.seconds, 4),
+                "bytes_written": image.bytes_written,
+            }
+            for image in outcome.images
+        ],
+        "failures": [
+            {"cell": failure.cell, "what": failure.error.what, "exit_code": failure.error.exit_code}
+            for failure in outcome.failures
+        ],
+        "outputs": [],
+    }
+
+
+def unchanged(document: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The same build again, with nothing done."""
+    images = [
+        {
+            **image,
+            "layers": [{**layer, "cached": True} for layer in image["layers"]],
+            "seconds": round(seconds, 4),
+            "bytes_written": 0,
+        }
+        for image in document["images"]
+    ]
+    return {**document, "images": images}
