@@ -17,7 +17,6 @@ from layerwright.lock.model import (
     LockedSource,
     LockedWheel,
 )
-from layerwright.lock.positions import find_line
 from layerwright.lock.records import ARRAYS, BASE_DEBS, Field, Record
 
 __all__ = ["read_lock"]
@@ -73,7 +72,7 @@ def _syntax_problem(text: str, file: str, message: str, line: int, column: int) 
 
 
 def _version_problem(text: str, file: str, version: object) -> Problem:
-    line, content = find_line(text, ("version",))
+    line, content = _place(text, ("version",))
     where = Location(file=file, line=line, key="version", text=content)
     if isinstance(version, int) and not isinstance(version, bool) and version > LOCK_VERSION:
         hint = "update layerwright, or " + _AGAIN
@@ -83,6 +82,12 @@ def _version_problem(text: str, file: str, version: object) -> Problem:
     return Problem(
         what=f"the lock {known}: this layerwright reads version {LOCK_VERSION}", where=where, hint=hint
     )
+
+
+def _place(text: str, path: tuple[str | int, ...]) -> tuple[int, str]:
+    from layerwright.lock.positions import find_line  # noqa: PLC0415  # start-up: only a fault needs it
+
+    return find_line(text, path)
 
 
 class _Reader:
@@ -196,7 +201,7 @@ class _Reader:
         return tuple(items)
 
     def _problem(self, path: tuple[str | int, ...], what: str) -> None:
-        line, content = find_line(self._text, path)
+        line, content = _place(self._text, path)
         key = ".".join(str(part) for part in path if isinstance(part, str))
         key += "".join(f"[{part}]" for part in path if isinstance(part, int))
         where = Location(file=self._file, line=line, key=key, text=content)
