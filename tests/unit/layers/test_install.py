@@ -1,5 +1,6 @@
 import csv
 import io
+import os
 
 import pytest
 from installer import install
@@ -49,7 +50,9 @@ def extract(tmp_path, wheel):
 
 
 def rows_of(path):
-    return {row[0]: tuple(row[1:]) for row in csv.reader(io.StringIO(path.read_text("utf-8")))}
+    return {
+        os.path.normpath(row[0]): tuple(row[1:]) for row in csv.reader(io.StringIO(path.read_text("utf-8")))
+    }
 
 
 def files_below(root):
