@@ -45,7 +45,7 @@ def install_python(workshop: Workshop, step: InstallPython) -> NodeResult:
     with workshop.store.scratch() as scratch:
         root = scratch / "environment"
         write_environment(root, step)
-        scan = scan_tree(root, exclude=())
+        scan = scan_tree(root, own=True)
         return write_blob(
             workshop,
             f"layerwright: python {step.version}",
@@ -71,11 +71,11 @@ def write_environment(root: Path, step: InstallPython) -> None:
 
 def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:
     """A model, fetched and checked before."""
-    path = workshop.store.path("files", step.sha256)
+    scan = scan_tree(workshop.store.path("files", step.sha256), own=True)
     return write_blob(
         workshop,
         f"layerwright: file {step.to}",
-        lambda out: tree_layer(path, to=step.to, out=out),
+        lambda out: tree_layer(scan, to=step.to, out=out),
     )
 
 
@@ -86,6 +86,10 @@ def copy_tree(workshop: Workshop, step: CopyTree) -> NodeResult:
         raise BuildError(
             f"{step.source} changed while the build was running", where=step.location, hint="build again"
         )
+    for left in scan.left_out:
+        # Caches and repositories are left out everywhere; the rest may be missed.
+        if left.path.rpartition("/")[2] not in {".git", "__pycache__"} and not left.path.endswith(".pyc"):
+            workshop.warn_once(f"{step.source}: {left.path} {left.reason}, and is not copied")
     return write_blob(
         workshop,
         f"layerwright: copy {step.source} {step.to}",
