@@ -12,6 +12,9 @@ from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["run_native"]
 
+_SHARED_MEMORY = 64 << 20
+"""Bytes of /dev/shm where nothing is said, as with Docker."""
+
 
 def run_native(
     invocation: Invocation,
@@ -59,7 +62,7 @@ def run_native(
                 network=invocation.network,
                 tty=invocation.terminal,
                 hostname=invocation.hostname,
-                shm_size=invocation.shm_size or Command.shm_size,
+                shm_size=invocation.shm_size or _SHARED_MEMORY,
             )
             before_start()
             return execute_foreground(rootfs, command, capabilities=capabilities)
