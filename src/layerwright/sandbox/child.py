@@ -36,7 +36,7 @@ from typing import Any, NoReturn
 
 from layerwright.sandbox import kernel, root
 
-__all__ = ["main"]
+__all__ = ["contained", "main"]
 
 _SI_KERNEL = 0x80  # asm-generic/siginfo.h: sent by the kernel, such as by the terminal driver
 _FORWARDED = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH}
@@ -58,6 +58,43 @@ def main(orders_descriptor: int, report_descriptor: int) -> NoReturn:
         _report(report_descriptor, error)
     finally:
         os._exit(code)
+
+
+def contained(argv: list[str]) -> NoReturn:
+    """Run a program of the host's so that it, its children and its mounts end when we are killed.
+
+    Where no namespaces are allowed (an ordinary container) only the program itself is sure to end.
+    """
+    code = _FAILED
+    try:
+        kernel.die_with_parent(0, SIGKILL)
+        os.umask(0o022)
+        old_mask = pthread_sigmask(SIG_BLOCK, {*_FORWARDED, SIGCHLD})
+        isolated = _isolate()
+        kernel.no_new_privileges()
+        kernel.ignore_syncs()
+        target = os.fork()
+        if target == 0:
+            kernel.die_with_parent(0, SIGKILL)
+            if isolated:
+                kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+            pthread_sigmask(SIG_SETMASK, old_mask)
+            os.execv(argv[0], argv)  # noqa: S606  the point
+        code = _supervise(target)
+    except OSError as error:
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _isolate() -> bool:
+    try:
+        kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWPID)
+    except PermissionError:
+        return False
+    kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    return True
 
 
 def _outer(orders: Orders, report: int) -> int:
@@ -155,6 +192,8 @@ def _become(orders: Orders) -> None:
         os.setresgid(orders["gid"], orders["gid"], orders["gid"])
         os.setresuid(orders["uid"], orders["uid"], orders["uid"])
     kernel.no_new_privileges()
+    if orders["no_sync"]:
+        kernel.ignore_syncs()
 
 
 def _execute(orders: Orders) -> int:

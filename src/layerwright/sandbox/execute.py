@@ -16,17 +16,14 @@ from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import is_within, mount_points, mounts_for
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["DEFAULT_PATH", "execute", "execute_foreground"]
+__all__ = ["DEFAULT_PATH", "contained_argv", "execute", "execute_foreground"]
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What programs are looked up in when the command's environment has no PATH."""
 
 _FAILED = 125
 _REPORT_BYTES = 64 * 1024
-_CODE = (
-    "import sys; sys.path.append(sys.argv[1]); from layerwright.sandbox.child import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]))"
-)
+_MAIN = "main(int(sys.argv[2]), int(sys.argv[3]))"
 # What Docker leaves a container's root (moby, oci/caps/defaults.go), by number (linux/capability.h):
 # CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD
 # AUDIT_WRITE SETFCAP.
@@ -63,7 +60,7 @@ def execute(
         EngineError: no sandbox can be set up.
         ProcessError: it took too long.
     """
-    with _started(rootfs, command, capabilities, runner) as (argv, descriptors, report):
+    with _started(rootfs, command, capabilities, runner, throw_away=True) as (argv, descriptors, report):
         status = process.run(
             argv,
             input=stdin,
@@ -91,7 +88,7 @@ def execute_foreground(
         RunStartError: no sandbox can be set up.
         EngineError: there is no runner.
     """
-    with _started(rootfs, command, capabilities, runner) as (argv, descriptors, report):
+    with _started(rootfs, command, capabilities, runner, throw_away=False) as (argv, descriptors, report):
         status = process.foreground(argv, pass_fds=descriptors)
         if status == _FAILED and (reason := report()):
             raise RunStartError(f"the sandbox could not start {command.argv[0]}: {reason}")
@@ -100,7 +97,7 @@ def execute_foreground(
 
 @contextmanager
 def _started(
-    rootfs: Rootfs, command: Command, capabilities: Capabilities, runner: str
+    rootfs: Rootfs, command: Command, capabilities: Capabilities, runner: str, *, throw_away: bool
 ) -> Iterator[tuple[list[str], tuple[int, int], Callable[[], str]]]:
     """Yield the helper's command line, the descriptors it inherits, and a reader of its report."""
     chosen = runner or (capabilities.runners[0] if capabilities.runners else "")
@@ -110,30 +107,45 @@ def _started(
             hint="\n".join(capabilities.reasons),
         )
     command = replace(command, env={"PATH": DEFAULT_PATH, **command.env})
-    orders = _orders(rootfs, command, capabilities, chosen)
+    orders = _orders(rootfs, command, capabilities, chosen, throw_away=throw_away)
     with _stand_ins(rootfs, command) if chosen == "chroot" else nullcontext():
         given = os.memfd_create("orders", os.MFD_CLOEXEC)
         answer = os.memfd_create("report", os.MFD_CLOEXEC)
         try:
             os.write(given, marshal.dumps(orders))
             os.lseek(given, 0, os.SEEK_SET)
-            package = Path(__file__).parents[2]
-            argv = [
-                sys.executable,
-                "-I",
-                "-S",
-                "-X",
-                "utf8",
-                "-c",
-                _CODE,
-                str(package),
-                str(given),
-                str(answer),
-            ]
-            yield argv, (given, answer), lambda: os.pread(answer, _REPORT_BYTES, 0).decode().strip()
+            yield (
+                helper_argv(_MAIN, str(given), str(answer)),
+                (given, answer),
+                lambda: os.pread(answer, _REPORT_BYTES, 0).decode().strip(),
+            )
         finally:
             os.close(given)
             os.close(answer)
+
+
+def helper_argv(call: str, *arguments: str) -> list[str]:
+    """Return the command line of a helper process: a bare interpreter that runs ``call`` of ``child``.
+
+    Args:
+        call: Python text; ``sys.argv`` from 2 on are the arguments.
+        arguments: what it gets.
+    """
+    code = f"import sys; sys.path.append(sys.argv[1]); from layerwright.sandbox.child import *; {call}"
+    package = Path(__file__).parents[2]
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", code, str(package), *arguments]
+
+
+def contained_argv(argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs a program of the host's so that it ends when we do, its mounts too.
+
+    Calls that wait for the disk return at once in it, and files it makes are readable by all (umask 022):
+    meant for programs that fill a folder which is thrown away after a crash.
+
+    Args:
+        argv: program by its path, and arguments.
+    """
+    return helper_argv("contained(sys.argv[2:])", *argv)
 
 
 def _stand_ins(rootfs: Rootfs, command: Command) -> AbstractContextManager[None]:
@@ -142,7 +154,9 @@ def _stand_ins(rootfs: Rootfs, command: Command) -> AbstractContextManager[None]
     return stand_ins(rootfs, command)
 
 
-def _orders(rootfs: Rootfs, command: Command, capabilities: Capabilities, runner: str) -> dict[str, Any]:
+def _orders(
+    rootfs: Rootfs, command: Command, capabilities: Capabilities, runner: str, *, throw_away: bool
+) -> dict[str, Any]:
     """Write down for the helper what it has to do (see ``child.py`` for each key)."""
     isolated = runner != "chroot" and capabilities.mount_namespace
     namespaces = 0
@@ -175,6 +189,7 @@ def _orders(rootfs: Rootfs, command: Command, capabilities: Capabilities, runner
         "external": None,
         "external_env": {},
         "runner_mounts": [],
+        "no_sync": throw_away,
     }
     if capabilities.user_namespace:
         orders.update(_in_user_namespace(command))
