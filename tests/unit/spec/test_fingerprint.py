@@ -40,6 +40,7 @@ def digest(text=TEXT, cell="a"):
         ('env = { A = "1" }', 'prereleases = "allow"'),
         ('env = { A = "1" }', 'apt = ["ffmpeg"]'),
         ('env = { A = "1" }', f'models = [{{ url = "https://x/y", sha256 = "{"0" * 64}", to = "/y" }}]'),
+        ('apt = ["git"]', 'apt = ["git"]\ntimezone = "Asia/Taipei"'),
         ("debian:bookworm", "python:3.11-slim"),
         ("[images.p]", '[defaults]\nplatforms = ["linux/arm64"]\n[images.p]'),
     ],
@@ -65,6 +66,16 @@ def test_what_decides_the_resolution_is_in_the_digest(old, new):
 def test_what_does_not_decide_it_stays_out(old, new):
     assert old in TEXT
     assert digest(TEXT.replace(old, new)) == digest()
+
+
+def test_which_time_zone_it_is_does_not_matter_nor_any_on_a_base_that_is_taken_as_it_is():
+    def zoned(base, zone):
+        return digest(f'[images.a]\nfrom = "{base}"\n{zone}')
+
+    assert zoned("debian:bookworm", 'timezone = "UTC"') == zoned(
+        "debian:bookworm", 'timezone = "Asia/Taipei"'
+    )
+    assert zoned("python:3.11-slim", 'timezone = "UTC"') == zoned("python:3.11-slim", "")
 
 
 def test_the_cells_own_name_stays_out():
