@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from layerwright.core.addresses import mask_credentials
 from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource, LockedWheel
@@ -10,6 +10,7 @@ from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile
 __all__ = ["Change", "describe", "diff"]
 
 Subject = Literal["cell", "base", "python", "platform", "deb", "package", "file"]
+Fate = Literal["added", "removed", "changed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class Change:
         cells: names of the cells it concerns, at least one: the same change is told once.
         subject: what kind of thing changed.
         name: its name; for ``base``, ``python`` and ``platform`` the same word.
-        old, new: versions, or digests cut short where there is none; empty for what was not there, or is gone.
+        fate: whether it is new, gone, or was there before and still is.
+        old, new: versions, or digests cut short; empty for what was not there, is gone, or has no version.
         origin: index, address or kind of source it comes from now, empty when nothing is to be said.
         note: what else changed, such as ``other bytes``; empty when the versions say it all.
     """
@@ -28,6 +30,7 @@ class Change:
     cells: tuple[str, ...]
     subject: Subject
     name: str
+    fate: Fate = "changed"
     old: str = ""
     new: str = ""
     origin: str = ""
@@ -54,7 +57,7 @@ def describe(change: Change) -> str:
     """One line, such as ``infer: numpy 2.1.0 → 2.2.0 (pypi)``."""
     place = ", ".join(change.cells)
     if change.subject == "cell":
-        return f"{place}: {'new' if change.new else 'removed'}"
+        return f"{place}: {'new' if change.fate == 'added' else 'removed'}"
     name = (
         change.name
         if change.subject in {"package", "file", "python", "platform"}
@@ -62,32 +65,40 @@ def describe(change: Change) -> str:
     )
     if change.subject == "base":
         name = "base"
-    if change.old and change.new and change.old != change.new:
-        text = f"{name} {change.old} → {change.new}"
-    elif change.old and change.new:
-        text = f"{name} {change.new}"
-    elif change.new:
-        text = f"{name} {change.new} added"
+    if change.fate != "changed":
+        # one of the two is empty, both for a project whose version is made when it is built
+        text = " ".join(part for part in (name, change.old, change.new, change.fate) if part)
+    elif change.old == change.new:
+        text = f"{name} {change.new}".rstrip()
     else:
-        text = f"{name} {change.old} removed"
+        text = f"{name} {change.old or _NO_VERSION} → {change.new or _NO_VERSION}"
     if change.note:
         text += f", {change.note}"
     return f"{place}: {text} ({change.origin})" if change.origin else f"{place}: {text}"
 
 
+_NO_VERSION: Final = "no fixed version"
+
+
+def _fate(was: object, now: object) -> Fate:
+    return "added" if was is None else "removed" if now is None else "changed"
+
+
 def _cell_changes(old: LockedCell | None, new: LockedCell | None) -> Iterator[Change]:
     if new is None:
-        yield Change(cells=(), subject="cell", name="", old="locked")
+        yield Change(cells=(), subject="cell", name="", fate="removed")
         return
     if old is None:
-        yield Change(cells=(), subject="cell", name="", new="locked")
+        yield Change(cells=(), subject="cell", name="", fate="added")
         old = LockedCell(
             name=new.name, spec_digest="", base=new.base, python=new.python, platform=new.platform
         )
     if old.platform != new.platform:
         yield Change(cells=(), subject="platform", name="platform", old=old.platform, new=new.platform)
     if old.python != new.python:
-        yield Change(cells=(), subject="python", name="python", old=old.python, new=new.python)
+        yield Change(
+            cells=(), subject="python", name="python", old=old.python or "none", new=new.python or "none"
+        )
     yield from _base_changes(old.base, new.base)
     yield from _deb_changes(old.apt, new.apt)
     yield from _package_changes(old, new)
@@ -135,6 +146,7 @@ def _deb_changes(old: Sequence[Deb], new: Sequence[Deb]) -> Iterator[Change]:
             cells=(),
             subject="deb",
             name=key[0],
+            fate=_fate(was, now),
             old=was.version if was else "",
             new=now.version if now else "",
             note=note,
@@ -152,6 +164,7 @@ def _package_changes(old: LockedCell, new: LockedCell) -> Iterator[Change]:
             cells=(),
             subject="package",
             name=name,
+            fate=_fate(was, now),
             old=was.version if was else "",
             new=now.version if now else "",
             origin=_origin(now) if now else "",
@@ -202,6 +215,7 @@ def _file_changes(old: Sequence[LockedFile], new: Sequence[LockedFile]) -> Itera
             cells=(),
             subject="file",
             name=to,
+            fate=_fate(was, now),
             old=was.sha256[:12] if was else "",
             new=now.sha256[:12] if now else "",
             origin=mask_credentials(now.url) if now else "",

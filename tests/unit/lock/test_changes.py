@@ -89,6 +89,17 @@ def test_sources_tell_their_commits():
     ]
 
 
+def test_projects_without_a_fixed_version_come_and_go_by_name():
+    project = LockedSource(name="matrix-checks", version="", kind="path", source="checks")
+    with_it = replace(CELL, sources=(project,))
+    assert lines([CELL], [with_it]) == ["infer: matrix-checks added (path checks)"]
+    assert lines([with_it], [CELL]) == ["infer: matrix-checks removed"]
+    fixed = replace(CELL, sources=(replace(project, version="1.0"),))
+    assert lines([with_it], [fixed]) == ["infer: matrix-checks no fixed version → 1.0 (path checks)"]
+    moved = replace(CELL, sources=(replace(project, source="tools"),))
+    assert lines([with_it], [moved]) == ["infer: matrix-checks, was from path checks (path tools)"]
+
+
 def test_bases_tell_digests_or_packages():
     registry = LockedBase(kind="registry", source="debian:12", digest="sha256:" + "1" * 64)
     moved = replace(registry, digest="sha256:" + "2" * 64)
@@ -112,6 +123,10 @@ def test_new_and_lost_cells():
         "infer: deb ffmpeg 5 added",
     ]
     assert lines([CELL, replace(CELL, name="gone")], [CELL]) == ["gone: removed"]
+
+
+def test_a_python_that_was_not_there():
+    assert lines([replace(CELL, python="")], [CELL]) == ["infer: python none → 3.11"]
 
 
 def test_python_platform_and_files():
