@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from layerwright.core.errors import EngineError
-from layerwright.engines.connection import Endpoint, config_folder
+from layerwright.engines.connection import Endpoint
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
 from layerwright.oci.digest import Digest
+from layerwright.registry.docker_config import config_folder
 
 __all__ = ["Build", "Client", "Runner", "build", "client_variables", "find_builder", "find_clients"]
 

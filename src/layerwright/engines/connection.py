@@ -14,21 +14,19 @@ from typing import Protocol
 
 from layerwright.core.errors import EngineError
 from layerwright.host.environment import HostEnvironment
+from layerwright.registry.docker_config import config_folder, read_config
 
 __all__ = [
     "Answer",
     "Connection",
     "Endpoint",
     "Transport",
-    "config_folder",
     "find_endpoint",
-    "read_config",
 ]
 
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 _BODY_LIMIT = 64 << 20
 _LINE_LIMIT = 1 << 20
-_CONFIG_LIMIT = 4 << 20
 _SILENCE_SECONDS = 1800.0
 """The longest silence in a long call. An engine registers a layer of several GB without a word."""
 
@@ -311,28 +309,6 @@ def find_endpoint(host: HostEnvironment) -> Endpoint:
         if Path(path).is_socket():
             return Endpoint(address=f"unix://{path}")
     return Endpoint(address=f"unix://{_DEFAULT_SOCKET}")
-
-
-def config_folder(host: HostEnvironment) -> Path:
-    """Folder of Docker's client configuration."""
-    return Path(host.variables.get("DOCKER_CONFIG", "") or host.home / ".docker")
-
-
-def read_config(host: HostEnvironment) -> Mapping[str, object]:
-    """Docker's ``config.json``; empty when there is none.
-
-    Raises:
-        EngineError: the file is damaged.
-    """
-    path = config_folder(host) / "config.json"
-    try:
-        with path.open("rb") as file:
-            document = json.loads(file.read(_CONFIG_LIMIT))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return {}
-    except ValueError as error:
-        raise EngineError(f"{path} is no JSON: {error}") from error
-    return document if isinstance(document, dict) else {}
 
 
 def _context_endpoint(host: HostEnvironment, name: str) -> Endpoint:

@@ -17,7 +17,7 @@ from layerwright.core.errors import IntegrityError, NetworkError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Body", "HttpClient", "HttpStatusError", "ca_bundle"]
+__all__ = ["Body", "HttpClient", "HttpStatusError", "ca_bundle", "proxies"]
 
 _SYSTEM_BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -82,6 +82,22 @@ def ca_bundle(variables: Mapping[str, str]) -> str:
         if variables.get(name):
             return variables[name]
     return next((path for path in _SYSTEM_BUNDLES if Path(path).is_file()), "")
+
+
+def proxies(variables: Mapping[str, str], url: str) -> dict[str, str]:
+    """The proxy for an address by ``https_proxy``, ``all_proxy`` and ``no_proxy``, as requests wants it."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  # start-up
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # noqa: PLC0415  # start-up
+
+    def variable(name: str) -> str:
+        return variables.get(name.lower()) or variables.get(name.upper()) or ""
+
+    parts = urlsplit(url)
+    # urllib's own rules for NO_PROXY (suffixes, ports, "*"), given the list instead of os.environ
+    if proxy_bypass_environment(parts.netloc, {"no": variable("no_proxy")}):
+        return {}
+    proxy = variable(f"{parts.scheme}_proxy") or variable("all_proxy")
+    return {parts.scheme: proxy} if proxy else {}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -250,7 +266,7 @@ class HttpClient:
             headers=dict(headers),
             auth=credentials or ((user, password) if user else None),
             timeout=(self.connect_timeout, self.read_timeout),
-            proxies=self._proxies(plain),
+            proxies=proxies(self.variables, plain),
             verify=ca_bundle(self.variables) or True,
             stream=True,
             allow_redirects=True,
@@ -301,20 +317,6 @@ class HttpClient:
             if failed >= self.attempts:
                 raise NetworkError(reason) from cause
             self.sleep(min(max(pause, _FIRST_PAUSE * 2 ** (failed - 1)), _LONGEST_PAUSE))
-
-    def _proxies(self, url: str) -> dict[str, str]:
-        from urllib.parse import urlsplit  # noqa: PLC0415  # start-up
-        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # noqa: PLC0415  # start-up
-
-        def variable(name: str) -> str:
-            return self.variables.get(name.lower()) or self.variables.get(name.upper()) or ""
-
-        parts = urlsplit(url)
-        # urllib's own rules for NO_PROXY (suffixes, ports, "*"), given the list instead of os.environ
-        if proxy_bypass_environment(parts.netloc, {"no": variable("no_proxy")}):
-            return {}
-        proxy = variable(f"{parts.scheme}_proxy") or variable("all_proxy")
-        return {parts.scheme: proxy} if proxy else {}
 
     def _opened(self) -> "requests.Session":
         if self._session is None:
