@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -116,16 +116,29 @@ class BreakingLine:
     broken: int = 0
     port: int = 0
     _socket: socket.socket | None = None
+    _open: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._socket is not None
-        self._socket.close()
+        self._open.append(self._socket)
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        for one in self._open:
+            one.close()
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     @property
     def address(self) -> str:
@@ -138,8 +151,9 @@ class BreakingLine:
                 near, _ = self._socket.accept()
                 far = socket.create_connection(("127.0.0.1", self.target))
                 ends = (near, far)
-                threading.Thread(target=self._copy, args=(near, far, ends, self.up), daemon=True).start()
-                threading.Thread(target=self._copy, args=(far, near, ends, self.down), daemon=True).start()
+                self._open += ends
+                self._start(self._copy, near, far, ends, self.up)
+                self._start(self._copy, far, near, ends, self.down)
 
     def _copy(
         self, source: socket.socket, sink: socket.socket, ends: tuple[socket.socket, ...], limits: list[int]
