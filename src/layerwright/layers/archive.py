@@ -31,6 +31,7 @@ _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13  # APPNOTE 4.4.4: encrypted, strong encryption, masked directory
 _PATCH = 1 << 5
+_FILE_TYPE = 0o170000
 _UTF8 = 1 << 11
 _EXTRA_GUESS = 64
 _WRONG_CRC = "its content does not have the CRC-32 the archive gives"
@@ -122,7 +123,7 @@ class WheelArchive:
             if name in seen:
                 raise self.refuse(name, "stands in the archive twice")
             seen.add(name)
-            raw_name = name.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+            raw_name = name.encode() if info.flag_bits & _UTF8 or name.isascii() else name.encode("cp437")
             if info.header_offset + _LOCAL_HEADER.size + len(raw_name) + info.compress_size > limit:
                 raise self.refuse(name, "overlaps another member")
             if not name.endswith("/"):
@@ -249,11 +250,11 @@ def _is_executable(mode: int) -> bool:
 
 def _fault_of_member(info: zipfile.ZipInfo) -> str:
     """Why no wheel may have such a member; empty when it may."""
-    kind = stat.S_IFMT(info.external_attr >> 16)
+    kind = info.external_attr >> 16 & _FILE_TYPE
     is_folder = info.orig_filename.endswith("/")
     if kind == stat.S_IFLNK:
         return "is a symbolic link, which no wheel may hold"
-    if kind not in ((0, stat.S_IFDIR) if is_folder else (0, stat.S_IFREG)):
+    if kind and kind != (stat.S_IFDIR if is_folder else stat.S_IFREG):
         return "is no regular file"
     if is_folder and info.file_size:
         return "is a folder with content"

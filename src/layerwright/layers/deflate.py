@@ -39,7 +39,8 @@ MAX_STORED = 65535
 
 _MIN_RUN = 32
 _LONGEST_MATCH = 258
-_ZERO_RUN = re.compile(rb"\x00{%d,}" % _MIN_RUN)
+_SHORTEST_RUN = bytes(_MIN_RUN)
+_NOT_ZERO = re.compile(rb"[^\x00]")
 _LENGTHS = struct.Struct("<HH")
 _TRAILER = struct.Struct("<II")
 
@@ -88,11 +89,14 @@ def encode_literal(data: bytes) -> bytes:
     """Encode the data as one complete raw deflate stream, by the rule of this module."""
     parts: list[bytes] = []
     run = position = 0
-    for found in _ZERO_RUN.finditer(data):
-        start, end = found.span()
+    start = data.find(_SHORTEST_RUN)
+    while start >= 0:
+        found = _NOT_ZERO.search(data, start + _MIN_RUN)
+        end = found.start() if found else len(data)
         if start or run:
             _group(parts, run, data[position:start], final=False)
         run, position = end - start, end
+        start = data.find(_SHORTEST_RUN, end)
     _group(parts, run, data[position:], final=True)
     return b"".join(parts)
 

@@ -99,18 +99,19 @@ def _segments(entries: Mapping[str, _Placed | None]) -> Iterator[tuple[bytes, _P
     size = 0
     for path, placed in entries.items():
         if placed is None:
-            literal.append(header(TarEntry(path=path, type=DIRECTORY, mode=0o755)))
+            block = header(TarEntry(path=path, type=DIRECTORY, mode=0o755))
         else:
             file = placed.file
-            literal.append(header(TarEntry(path=path, mode=placed.mode, size=file.size)))
+            block = header(TarEntry(path=path, mode=placed.mode, size=file.size))
             if file.member is not None and file.size:
+                literal.append(block)
                 yield b"".join(literal), placed, file.member
                 literal = [padding(file.size)]
-                size = 0
+                size = len(literal[0])
                 continue
-            literal += file.content, padding(file.size)
-            size += file.size
-        size += 512
+            block += file.content + padding(file.size)
+        literal.append(block)
+        size += len(block)
         if size >= _LITERAL_CUT:
             yield b"".join(literal), None, None
             literal = []
