@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from layerwright.lock.changes import Change, describe, diff
+    from layerwright.lock.freshness import inputs_stand, outdated_cells
     from layerwright.lock.model import (
         LOCK_VERSION,
         Deb,
@@ -33,12 +34,15 @@ __all__ = [
     "LockedWheel",
     "describe",
     "diff",
+    "inputs_stand",
+    "outdated_cells",
     "read_lock",
     "write_lock",
 ]
 
 _HOMES = {
     "changes": ("Change", "describe", "diff"),
+    "freshness": ("inputs_stand", "outdated_cells"),
     "model": (
         "LOCK_VERSION",
         "Deb",

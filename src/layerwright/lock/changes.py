@@ -182,6 +182,8 @@ def _package_note(was: LockedWheel | LockedSource, now: LockedWheel | LockedSour
         notes.append(
             f"other bytes ({_file(was)} → {_file(now)})" if _file(was) != _file(now) else "other bytes"
         )
+    elif isinstance(was, LockedSource) and isinstance(now, LockedSource) and was.metadata != now.metadata:
+        notes.append("its project files changed")
     if _origin(was) != _origin(now):
         notes.append(f"was from {_origin(was)}")
     if was.requested != now.requested:

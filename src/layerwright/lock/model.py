@@ -91,6 +91,8 @@ class LockedSource:
         sha256: digest of an ``sdist`` (64 hexadecimal digits), empty otherwise.
         size: bytes of an ``sdist``, else 0.
         index, url: where an ``sdist`` comes from, as for wheels.
+        metadata: digest of the files of a ``path`` project that state what it needs (64 hexadecimal digits),
+            empty otherwise.
     """
 
     name: str
@@ -104,6 +106,7 @@ class LockedSource:
     index: str = ""
     url: str = ""
     requested: bool = False
+    metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ ARRAYS: Final = (
             Field(name="url", kind="address", required=False),
             Field(name="requested", kind="flag", required=False),
             Field(name="size", kind="number", required=False),
+            Field(name="metadata", kind="sha256", required=False),
             Field(name="sha256", kind="sha256", required=False),
         ),
     ),

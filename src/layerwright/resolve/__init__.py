@@ -5,12 +5,13 @@ from layerwright.resolve.ports import (
     AptResolver,
     BaseInspector,
     FileSizer,
+    InputReader,
     PackageRequest,
     PackageResolver,
     PackageSet,
     Ports,
 )
-from layerwright.resolve.resolver import UPGRADE_ALL, Upgrade, outdated_cells, resolve
+from layerwright.resolve.resolver import UPGRADE_ALL, Upgrade, resolve
 
 __all__ = [
     "UPGRADE_ALL",
@@ -18,11 +19,11 @@ __all__ = [
     "AptResolver",
     "BaseInspector",
     "FileSizer",
+    "InputReader",
     "PackageRequest",
     "PackageResolver",
     "PackageSet",
     "Ports",
     "Upgrade",
-    "outdated_cells",
     "resolve",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "AptResolver",
     "BaseInspector",
     "FileSizer",
+    "InputReader",
     "PackageRequest",
     "PackageResolver",
     "PackageSet",
@@ -134,6 +135,17 @@ class FileSizer(Protocol):
         """Size in bytes of what an address serves, 0 when it does not say."""
 
 
+class InputReader(Protocol):
+    """Looks at the user's own projects and files."""
+
+    def input_digest(self, path: str, /) -> str:
+        """Digest of what a resolution reads of a project folder or packed file; empty when it is not there.
+
+        Args:
+            path: as the spec or lock has it.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The outside world, given to ``resolve``."""
@@ -142,3 +154,4 @@ class Ports:
     apt: AptResolver
     bases: BaseInspector
     files: FileSizer
+    inputs: InputReader

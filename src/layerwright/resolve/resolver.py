@@ -7,14 +7,15 @@ from typing import Final
 from layerwright.core.addresses import has_credential, mask_credentials
 from layerwright.core.errors import Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
-from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile
+from layerwright.lock.freshness import inputs_stand
+from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource
 from layerwright.oci.platform import Platform
 from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
 from layerwright.spec.fingerprint import cell_resolution_digest
-from layerwright.spec.model import Base, Cell, GitPackage, Package, Spec, UrlPackage
+from layerwright.spec.model import Base, Cell, GitPackage, Package, PathPackage, Spec, UrlPackage
 from layerwright.spec.requirement import normalize_name
 
-__all__ = ["UPGRADE_ALL", "Upgrade", "outdated_cells", "resolve"]
+__all__ = ["UPGRADE_ALL", "Upgrade", "resolve"]
 
 UPGRADE_ALL: Final = "all"
 """Upgrade everything: previous versions are no preference, bases and Debian packages are asked for again."""
@@ -23,16 +24,6 @@ Upgrade = frozenset[str] | str
 """``UPGRADE_ALL``, or names of Python packages, Debian packages or bases (as the spec writes them)."""
 
 _LOCAL_BASES: Final = frozenset({"oci", "archive", "docker"})
-
-
-def outdated_cells(spec: Spec, lock: Lock | None) -> tuple[str, ...]:
-    """Names of cells that the lock lacks, or holds for another spec; in the spec's order."""
-    locked = lock.cells if lock else {}
-    return tuple(
-        name
-        for name, cell in spec.cells.items()
-        if name not in locked or locked[name].spec_digest != cell_resolution_digest(cell, spec)
-    )
 
 
 def resolve(
@@ -49,8 +40,8 @@ def resolve(
         spec: what the user described; parents stand before children.
         ports: the outside world.
         cells: cells to resolve, with their parents; None for all. Others stay as they are in ``previous``.
-        previous: the lock so far. A cell whose part of the spec is unchanged is taken over as it is; versions
-            of a changed cell are kept where they still fit.
+        previous: the lock so far. A cell is taken over as it is when its part of the spec and its local projects
+            are unchanged; versions of a changed cell are kept where they still fit.
         upgrade: what may move although the spec is unchanged.
 
     Raises:
@@ -155,6 +146,7 @@ class _Run:
     debs: dict[tuple[tuple[str, ...], LockedBase, tuple[Deb, ...]], tuple[Deb, ...]] = field(
         default_factory=dict
     )
+    inputs: dict[str, str] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> LockedCell:
         digest = cell_resolution_digest(cell, self.spec)
@@ -191,7 +183,17 @@ class _Run:
         names += [deb.name for deb in (*before.apt, *before.base.debs)]
         if self._moves(str(cell.base)) or any(self._moves(name) for name in names):
             return False
-        return self.parent_stays(cell)
+        return inputs_stand(before, self._input_digest) and self.parent_stays(cell)
+
+    def _input_digest(self, path: str) -> str:
+        if path not in self.inputs:
+            self.inputs[path] = self.ports.inputs.input_digest(path)
+        return self.inputs[path]
+
+    def _with_metadata(self, source: LockedSource) -> LockedSource:
+        return (
+            replace(source, metadata=self._input_digest(source.source)) if source.kind == "path" else source
+        )
 
     def parent_stays(self, cell: Cell) -> bool:
         """Whether what the cell stands on is what it stood on before."""
@@ -275,6 +277,10 @@ class _Run:
             indexes=self.spec.indexes,
             root=self.spec.root,
         )
+        for package in cell.packages:
+            if isinstance(package, PathPackage):
+                # before they are resolved: what is edited meanwhile then makes the lock out of date, not wrong
+                self._input_digest(package.path)
         try:
             chosen = self.ports.packages.resolve_packages(request)
         except ResolveError as error:
@@ -290,7 +296,9 @@ class _Run:
                 sorted((w for w in chosen.wheels if w.name not in pins), key=lambda wheel: wheel.name)
             ),
             sources=tuple(
-                sorted((s for s in chosen.sources if s.name not in pins), key=lambda source: source.name)
+                self._with_metadata(source)
+                for source in sorted(chosen.sources, key=lambda source: source.name)
+                if source.name not in pins
             ),
         )
 

@@ -13,7 +13,7 @@ from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
 from layerwright.workflow.plan import plan_spec, scan_trees, stale_cells, with_parents
 from layerwright.workflow.scans import file_digests
-from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells
+from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells, short_list
 from layerwright.workflow.workshop import make_workshop
 
 __all__ = ["BuildRequest", "Built", "build_images", "keep_in_mind", "only_image"]
@@ -65,7 +65,8 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     cells = select_cells(spec, request.images)
     names = with_parents(spec, cells)
     lock = read_locked(spec)
-    stale = stale_cells(spec, lock, names)
+    with file_digests(session) as cache:
+        stale = stale_cells(spec, lock, names, cache)
     if stale or lock is None:
         if request.locked:
             raise UsageError(
@@ -74,7 +75,11 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
             )
         from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
 
-        reason = "there is no lock yet" if lock is None else f"the spec changed for {', '.join(stale)}"
+        reason = (
+            "there is no lock yet"
+            if lock is None
+            else f"the spec or its projects changed for {short_list(stale)}"
+        )
         session.reporter(Notice(message=f"{reason}: resolving, and writing {LOCK_NAME}"))
         lock = update_lock(session, cells=names).lock
     with file_digests(session) as cache:

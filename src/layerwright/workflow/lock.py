@@ -10,7 +10,7 @@ from layerwright.core.events import TaskEnded, TaskStarted
 from layerwright.lock import Change, diff, write_lock
 from layerwright.lock.model import Lock
 from layerwright.workflow.plan import stale_cells, with_parents
-from layerwright.workflow.session import Session, lock_path, read_locked, read_spec
+from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, short_list
 
 __all__ = ["LockOutcome", "check_lock", "update_lock"]
 
@@ -59,7 +59,7 @@ def update_lock(
     spec = read_spec(session)
     before = read_locked(spec)
     names = None if cells is None else with_parents(spec, cells)
-    session.reporter(TaskStarted(task="lock", title=", ".join(names or spec.cells), kind="resolve"))
+    session.reporter(TaskStarted(task="lock", title=short_list(names or spec.cells), kind="resolve"))
     try:
         with make_ports(session, spec) as ports:
             lock = resolve(

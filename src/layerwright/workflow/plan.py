@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from layerwright.core.errors import UsageError
+from layerwright.lock.freshness import outdated_cells
 from layerwright.lock.model import Lock
 from layerwright.plan.build import TreeRequest, make_plan, tree_requests
 from layerwright.plan.steps import Plan
-from layerwright.spec.fingerprint import cell_resolution_digest
+from layerwright.sources.local import LocalInputs
 from layerwright.spec.model import Spec
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells
 
@@ -38,14 +39,18 @@ def with_parents(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def stale_cells(spec: Spec, lock: Lock | None, names: Iterable[str]) -> tuple[str, ...]:
-    """Cells whose part of the spec is not what the lock was made from."""
-    stale = []
-    for name in names:
-        locked = None if lock is None else lock.cells.get(name)
-        if locked is None or locked.spec_digest != cell_resolution_digest(spec.cells[name], spec):
-            stale.append(name)
-    return tuple(stale)
+def stale_cells(
+    spec: Spec, lock: Lock | None, names: Iterable[str], cache: MutableMapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Cells whose part of the spec, or whose local projects, are not what the lock was made from.
+
+    Args:
+        spec: the spec.
+        lock: the lock, None when there is none.
+        names: cells.
+        cache: as for ``scan_trees``.
+    """
+    return outdated_cells(spec, lock, LocalInputs(root=spec.root, cache=cache).input_digest, names)
 
 
 def scan_trees(

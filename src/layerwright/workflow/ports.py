@@ -29,6 +29,7 @@ from layerwright.sources.apt import (
     tree_status,
 )
 from layerwright.sources.choose import AddressSizer
+from layerwright.sources.local import LocalInputs
 from layerwright.sources.uv import UvResolver
 from layerwright.spec.model import Cell, Spec
 from layerwright.workflow.session import Session
@@ -61,6 +62,7 @@ def make_ports(session: Session, spec: Spec) -> Iterator[Ports]:
         apt=_Apt(workshop=workshop, context=apt),
         bases=_Bases(workshop=workshop, context=apt),
         files=AddressSizer(workshop.http, session.host, spec.root),
+        inputs=LocalInputs(root=spec.root),
     )
 
 

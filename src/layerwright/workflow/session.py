@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from layerwright.lock.model import Lock
     from layerwright.store import Store
 
-__all__ = ["LOCK_NAME", "Session", "lock_path", "read_locked", "read_spec", "select_cells"]
+__all__ = ["LOCK_NAME", "Session", "lock_path", "read_locked", "read_spec", "select_cells", "short_list"]
 
 LOCK_NAME = "layerwright.lock"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,12 @@ def read_locked(spec: Spec) -> "Lock | None":
     except FileNotFoundError:
         return None
     return read_lock(text, file=str(path))
+
+
+def short_list(names: Iterable[str]) -> str:
+    """Names for one line: at most three, and how many more there are."""
+    known = list(names)
+    return ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if known[_SHOWN:] else "")
 
 
 def select_cells(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:

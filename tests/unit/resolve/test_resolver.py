@@ -5,9 +5,9 @@ import pytest
 
 from layerwright.core.errors import ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
-from layerwright.lock import Deb, LockedBase, LockedSource, LockedWheel
-from layerwright.resolve import UPGRADE_ALL, PackageSet, Ports, outdated_cells, resolve
-from layerwright.spec.model import Base, Cell, GitPackage, IndexPackage, Model, Spec, UrlPackage
+from layerwright.lock import Deb, LockedBase, LockedSource, LockedWheel, outdated_cells
+from layerwright.resolve import UPGRADE_ALL, PackageSet, Ports, resolve
+from layerwright.spec.model import Base, Cell, GitPackage, IndexPackage, Model, PathPackage, Spec, UrlPackage
 
 HERE = Location(file="layerwright.toml", line=3)
 
@@ -54,12 +54,13 @@ class World:
         self.apt_requests = []
         self.bases = []
         self.sizes = []
+        self.inputs = {}
         self.glibc = "2.36"
         self.interpreter = "/usr/bin/python3.11"
         self.base_debs = (deb("libc6"),)
 
     def ports(self):
-        return Ports(packages=self, apt=self, bases=self, files=self)
+        return Ports(packages=self, apt=self, bases=self, files=self, inputs=self)
 
     def lock_base(self, cell):
         self.bases.append(cell.name)
@@ -76,6 +77,9 @@ class World:
     def resolve_apt(self, request):
         self.apt_requests.append(request)
         return tuple(deb(name) for name in request.names)
+
+    def input_digest(self, path):
+        return self.inputs.get(path, "")
 
     def file_size(self, url):
         self.sizes.append(url)
@@ -131,14 +135,14 @@ def test_an_unchanged_cell_is_kept_and_nothing_is_asked():
     later = World({"numpy": ["1.0", "2.0"]})
     assert resolve(described, later.ports(), previous=lock) == lock
     assert (later.requests, later.bases) == ([], [])
-    assert outdated_cells(described, lock) == ()
+    assert outdated_cells(described, lock, later.input_digest) == ()
 
 
 def test_an_edited_cell_keeps_the_versions_and_base_it_can():
     world = World({"numpy": ["1.0", "2.0"], "six": ["1", "2"]})
     lock = resolve(spec(cell("infer", "numpy==1.0")), world.ports())
     edited = spec(cell("infer", "numpy", "six"))
-    assert outdated_cells(edited, lock) == ("infer",)
+    assert outdated_cells(edited, lock, world.input_digest) == ("infer",)
     again = resolve(edited, world.ports(), previous=lock)
     assert [(w.name, w.version) for w in again.cells["infer"].wheels] == [("numpy", "1.0"), ("six", "2")]
     assert world.requests[-1].sizes == {"0" * 64: 1}
@@ -306,3 +310,80 @@ def test_a_project_without_a_version_does_not_pin():
     assert [source.name for source in lock.cells["base"].sources] == ["mine"]
     assert lock.cells["infer"].sources == ()
     assert world.requests[1].pins == {"six": "1"}
+
+
+class Workplace(World):
+    """A project ``app`` and a packed wheel, beside what an index has; the project needs what ``needs`` says."""
+
+    def resolve_packages(self, request):
+        projects = [package for package in request.packages if isinstance(package, PathPackage)]
+        texts = [text for package in projects for text in self.needs.get(package.path, [])]
+        wanted = tuple(IndexPackage(requirement=text, location=HERE) for text in texts)
+        found = super().resolve_packages(replace(request, packages=(*request.packages, *wanted)))
+        if any(package.path == "app" for package in projects):
+            found = replace(
+                found,
+                sources=(LockedSource(name="app", version="", kind="path", source="app", requested=True),),
+            )
+        if any(package.path == "tool.whl" for package in projects):
+            packed = replace(wheel("tool", "1"), index="", url="tool.whl", sha256=self.inputs["tool.whl"])
+            found = replace(found, wheels=(*found.wheels, packed))
+        return found
+
+
+def test_a_project_that_needs_something_new_is_resolved_again_and_its_children_follow():
+    world = Workplace({"six": ["1"], "numpy": ["1", "2"]}, needs={"app": ["numpy==1"]})
+    world.inputs["app"] = "1" * 64
+    app = PathPackage(path="app", location=HERE)
+    described = spec(cell("base", packages=(app,)), child("infer", "base", "six"), cell("other", "six"))
+    lock = resolve(described, world.ports())
+    assert lock.cells["base"].sources[0].metadata == "1" * 64
+    assert outdated_cells(described, lock, world.input_digest) == ()
+    world.requests.clear()
+    assert resolve(described, world.ports(), previous=lock) == lock
+    assert world.requests == []
+
+    world.inputs["app"] = "2" * 64
+    world.needs["app"] = ["numpy", "six"]
+    assert outdated_cells(described, lock, world.input_digest) == ("base",)
+    again = resolve(described, world.ports(), previous=lock)
+    assert [(w.name, w.version) for w in again.cells["base"].wheels] == [("numpy", "1"), ("six", "1")]
+    assert again.cells["infer"].wheels == ()
+    assert again.cells["other"] == lock.cells["other"]
+    assert outdated_cells(described, again, world.input_digest) == ()
+
+
+def test_a_project_edited_while_it_is_resolved_leaves_the_lock_out_of_date():
+    class Edited(Workplace):
+        def resolve_packages(self, request):
+            self.inputs["app"] = "2" * 64
+            return super().resolve_packages(request)
+
+    world = Edited({})
+    world.inputs["app"] = "1" * 64
+    described = spec(cell("a", packages=(PathPackage(path="app", location=HERE),)))
+    lock = resolve(described, world.ports())
+    assert outdated_cells(described, lock, world.input_digest) == ("a",)
+
+
+def test_a_packed_wheel_that_was_made_anew_is_locked_again():
+    world = Workplace({})
+    world.inputs["tool.whl"] = "1" * 64
+    described = spec(cell("a", packages=(PathPackage(path="tool.whl", location=HERE),)))
+    lock = resolve(described, world.ports())
+    world.inputs["tool.whl"] = "2" * 64
+    assert outdated_cells(described, lock, world.input_digest) == ("a",)
+    again = resolve(described, world.ports(), previous=lock)
+    assert again.cells["a"].wheels[0].sha256 == "2" * 64
+
+
+def test_images_without_packages_and_without_python():
+    world = World({})
+    world.interpreter = ""
+    described = spec(cell("tools", python="", apt=("git",)), cell("bare", python="3.11"))
+    lock = resolve(described, world.ports())
+    assert [d.name for d in lock.cells["tools"].apt] == ["git"]
+    assert (lock.cells["tools"].python, lock.cells["tools"].wheels) == ("", ())
+    assert (lock.cells["bare"].python, lock.cells["bare"].wheels) == ("3.11", ())
+    assert world.requests == []
+    assert resolve(described, world.ports(), previous=lock) == lock
