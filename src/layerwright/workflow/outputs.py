@@ -190,17 +190,18 @@ def load_into_docker(session: Session, image: BuiltImage) -> None:
 def _to_registry(session: Session, images: Sequence[BuiltImage], prefix: str) -> list[str]:
     if session.offline:
         raise NetworkError("--offline forbids pushing to a registry")
-    from layerwright.registry import push_image  # noqa: PLC0415 - start-up
+    from layerwright.registry import Pusher  # noqa: PLC0415 - start-up
 
+    # One pusher for all: it remembers where blobs are, so that the registry copies them by itself.
+    pusher = Pusher(host=session.host)
     lines = []
     for image in images:
         references = [f"{prefix}/{reference}" if prefix else reference for reference in image.references]
         with _task(session, "push", references[0], _size([image])) as task:
-            push_image(
+            pusher.push(
                 image.image,
                 _blobs(session, [image]),
                 references,
-                host=session.host,
                 progress=lambda amount, task=task: session.reporter(BytesMoved(task=task, amount=amount)),
             )
         lines += [f"{reference}@{image.image.digest}" for reference in references]

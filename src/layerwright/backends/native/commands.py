@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from layerwright.backends.native.apt import install_apt
 from layerwright.backends.native.files import write_blob
 from layerwright.backends.native.image import image_environment
 from layerwright.backends.native.results import NodeResult
@@ -10,12 +11,12 @@ from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
 from layerwright.core.events import OutputLine
 from layerwright.layers import capture_layer
-from layerwright.plan.steps import RunCommand
+from layerwright.plan.steps import InstallApt, RunCommand
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Command, Secret
 from layerwright.sandbox.rootfs import assemble
 
-__all__ = ["base_config", "run_command"]
+__all__ = ["base_config", "install_debs", "run_command"]
 
 _TIMEOUT = 4 * 3600.0
 """Seconds a build command may take: compiles of deep-learning frameworks take hours."""
@@ -26,6 +27,37 @@ _LINES_SHOWN = 20
 def base_config(workshop: Workshop, base: NodeResult) -> bytes:
     """The base's config; empty when it has none."""
     return workshop.store.path("blobs", base.config).read_bytes() if base.config else b""
+
+
+def install_debs(
+    workshop: Workshop, step: InstallApt, trees: Sequence[tuple[Path, bool]], task: str
+) -> NodeResult:
+    """Install Debian packages over the layers so far; what they changed becomes a layer."""
+    workshop.fetch_debs(step.debs)
+    capabilities = workshop.capabilities()
+    with (
+        workshop.store.scratch() as scratch,
+        assemble(
+            [path for path, _ in trees],
+            scratch=scratch,
+            capabilities=capabilities,
+            linkable=[path for path, private in trees if not private],
+        ) as rootfs,
+    ):
+        changes = install_apt(
+            rootfs,
+            step.debs,
+            requested=step.requested,
+            store=workshop.store,
+            host=workshop.host,
+            capabilities=capabilities,
+            on_line=lambda line: workshop.reporter(OutputLine(task=task, line=line)),
+        )
+        return write_blob(
+            workshop,
+            f"layerwright: apt {' '.join(step.requested)}",
+            lambda out: capture_layer(changes, out),
+        )
 
 
 def run_command(

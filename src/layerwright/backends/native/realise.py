@@ -61,7 +61,7 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.commands import install_debs  # noqa: PLC0415 - start-up
 
             with workshop.task(task, node.title.removeprefix("apt "), "apt"):
-                return install_debs(workshop, step, _trees(workshop, below), below[0])
+                return install_debs(workshop, step, _trees(workshop, below), task)
         case InstallPython():
             from layerwright.backends.native.files import install_python  # noqa: PLC0415 - start-up
 
