@@ -17,9 +17,11 @@ class HostEnvironment:
 
     Attributes:
         variables: the environment, by name; never printed, it may hold credentials.
-        uid: effective user id.
+        uid: effective user id; 0 as well for root of a user namespace (``sandbox.namespace``).
         gid: effective group id.
-        groups: supplementary group ids, sorted.
+        groups: supplementary group ids, sorted; outside any namespace of ours.
+        caller_uid: user id of the person we run for, whatever we have become.
+        caller_gid: group id of that person.
         home: the caller's home folder; ``/`` when there is none.
         cpu_count: processors this process may use, at least 1.
         path: search path for programs. The system folders are at its end even when the caller's
@@ -31,10 +33,19 @@ class HostEnvironment:
     uid: int
     gid: int
     groups: tuple[int, ...]
+    caller_uid: int = -1
+    caller_gid: int = -1
     home: Path
     cpu_count: int
     path: str
     python: Path
+
+    def __post_init__(self) -> None:
+        """Take the own ids for the caller's where none are given."""
+        if self.caller_uid < 0:
+            object.__setattr__(self, "caller_uid", self.uid)
+        if self.caller_gid < 0:
+            object.__setattr__(self, "caller_gid", self.gid)
 
     @classmethod
     def gather(cls, variables: Mapping[str, str]) -> "HostEnvironment":

@@ -164,6 +164,7 @@ def _target(
         for number in (SIGPIPE, SIGXFSZ, *_FORWARDED):
             signal(number, SIG_DFL)
         pthread_sigmask(SIG_SETMASK, old_mask)
+        os.umask(0o022)
         if orders["external"]:
             kernel.die_with_parent(0, SIGKILL)
             os.execve(orders["external"][0], orders["external"], orders["external_env"])  # noqa: S606  the point
@@ -174,7 +175,6 @@ def _target(
         _become(orders)
         # After the change of ids, which makes the kernel forget it.
         kernel.die_with_parent(0, SIGKILL)
-        os.umask(0o022)
         os.chdir(orders["cwd"])
         code = _execute(orders)
     except OSError as error:

@@ -210,7 +210,7 @@ def _in_user_namespace(command: Command) -> dict[str, Any]:
     swapped = False
     for kind, wanted in (("uid", command.uid), ("gid", command.gid)):
         rows = [[int(field) for field in row.split()] for row in _lines(f"/proc/self/{kind}_map")]
-        size = sum(count for inside, _, count in rows if inside <= sum(row[2] for row in rows))
+        size = sum(count for _, _, count in rows)
         outside = next((out for inside, out, _ in rows if inside == 0), 0)
         swapped = swapped or (wanted != 0 and wanted == outside)
         mapping = [f"{wanted} 0 1"]

@@ -9,6 +9,7 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import ProcessError, find_program, run
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Capabilities, Command
+from layerwright.sandbox.namespace import namespace_obstacle
 from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["probe"]
@@ -44,7 +45,7 @@ def probe(host: HostEnvironment, scratch: Path) -> Capabilities:
     reasons: list[str] = []
     if host.uid != 0:
         # An ordinary user becomes root of a user namespace first (namespace.py), then probes again.
-        reason = "we are not root, not even of a user namespace"
+        reason = namespace_obstacle() or "we are not root, not even of a user namespace"
         return replace(
             everything, mount_namespace=False, network_namespace=False, runners=(), reasons=(reason,)
         )

@@ -62,11 +62,14 @@ def runner_orders(
     if runner == "bwrap":
         argv = bubblewrap_argv(program, rootfs, command, after, user_namespace=capabilities.user_namespace)
     else:
+        if orders["user_maps"] is not None:
+            raise EngineError(
+                f"{runner} cannot run a program under the caller's own ids in a user namespace",
+                hint="use another runner",
+            )
         bundle = rootfs.work / "bundle"
         bundle.mkdir(exist_ok=True)
-        config = bundle_config(
-            rootfs, command, after, groups=orders["groups"] or [], user_namespace=capabilities.user_namespace
-        )
+        config = bundle_config()
         (bundle / "config.json").write_text(json.dumps(config), encoding="utf-8")
         argv = [
             program,
@@ -107,14 +110,14 @@ def bubblewrap_argv(
         "--dev",
         "/dev",
     ]
-    if user_namespace:
+    if (command.uid, command.gid) == (0, 0):
+        argv += ["--cap-drop", "ALL", *(part for name in _NAMES for part in ("--cap-add", f"CAP_{name}"))]
+    elif user_namespace:
         argv += ["--unshare-user", "--uid", str(command.uid), "--gid", str(command.gid)]
-    elif (command.uid, command.gid) != (0, 0):
+    else:
         raise EngineError(
             "bwrap cannot run a program under another user's ids as root", hint="use another runner"
         )
-    else:
-        argv += ["--cap-drop", "ALL", *(part for name in _NAMES for part in ("--cap-add", f"CAP_{name}"))]
     for kind, source, target, flags, data in mounts:
         if (
             kind == "bind"
@@ -133,7 +136,7 @@ def bubblewrap_argv(
 
 
 def bundle_config(
-    rootfs: Rootfs, command: Command, mounts: Sequence[Mount], *, groups: Sequence[int], user_namespace: bool
+    rootfs: Rootfs, command: Command, mounts: Sequence[Mount], *, groups: Sequence[int]
 ) -> dict[str, Any]:
     """Return config.json of an OCI bundle (opencontainers/runtime-spec, config.md and config-linux.md).
 
@@ -161,10 +164,6 @@ def bundle_config(
             "maskedPaths": [mount[2] for mount in mounts if mount[0] == "mask"],
         },
     }
-    if user_namespace:
-        config["linux"]["namespaces"].append({"type": "user"})
-        for kind, wanted in (("uid", command.uid), ("gid", command.gid)):
-            config["linux"][f"{kind}Mappings"] = [{"containerID": wanted, "hostID": 0, "size": 1}]
     return config
 
 
