@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from layerwright.core.errors import NetworkError, ResolveError
+from layerwright.core.errors import IntegrityError, NetworkError, ResolveError
 from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient
@@ -80,6 +80,7 @@ def make_set(
 
     Raises:
         ResolveError: a package has no file for this Python and platform.
+        IntegrityError: a file of this machine is not the one whose digest the spec states.
         NetworkError: a size or digest that uv does not know cannot be had.
     """
     chooser = _Chooser(folder, request, reader, host)
@@ -161,7 +162,14 @@ class _Chooser:
             sha256 = archive.hashes.get(_SHA256, "")
         if path is not None:
             size = archive.size or path.stat().st_size
-            sha256 = sha256 or _digest_of_file(path)
+            found = _digest_of_file(path)
+            if isinstance(package, UrlPackage) and found != sha256:
+                raise IntegrityError(
+                    f"{url} is not what the spec says: expected sha256 {sha256}, got {found}",
+                    where=package.location,
+                    hint="if the file is the one you mean, write its digest into the spec",
+                )
+            sha256 = found
         else:
             credentials = address_credentials(address, self._host)
             size = archive.size or self._reader.http.size(address, credentials=credentials)

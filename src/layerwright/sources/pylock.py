@@ -112,15 +112,30 @@ def _asked(entry: "LockedPackage", folder: Path, request: PackageRequest) -> tup
     return None, False
 
 
+def _local_archive(entry: "LockedPackage") -> str | None:
+    """The file of this machine that an entry is; uv writes a path for an address of one too."""
+    if entry.archive is None:
+        return None
+    url = entry.archive.url or ""
+    return str(_file_of(url)) if url.startswith("file:") else entry.archive.path
+
+
+def _file_of(address: str) -> Path:
+    return Path(unquote(urlsplit(address).path))
+
+
 def _stands_for(entry: "LockedPackage", package: Package, folder: Path, root: Path) -> bool:
     match package:
         case IndexPackage():
             return package_name(package, root) == str(entry.name)
         case PathPackage():
-            place = entry.directory.path if entry.directory else entry.archive.path if entry.archive else None
-            if entry.archive and entry.archive.url and entry.archive.url.startswith("file:"):
-                place = unquote(urlsplit(entry.archive.url).path)
+            place = entry.directory.path if entry.directory else _local_archive(entry)
             return place is not None and (folder / place).resolve() == (root / package.path).resolve()
+        case UrlPackage(url=url) if url.startswith("file:"):
+            place = _local_archive(entry)
+            return (
+                place is not None and (folder / place).resolve() == _file_of(url_address(package)).resolve()
+            )
         case UrlPackage():
             address = (entry.archive.url or "") if entry.archive else ""
             return bool(address) and _same_place(address, url_address(package))
