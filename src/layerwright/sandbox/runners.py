@@ -69,7 +69,7 @@ def runner_orders(
             )
         bundle = rootfs.work / "bundle"
         bundle.mkdir(exist_ok=True)
-        config = bundle_config()
+        config = bundle_config(rootfs, command, after, groups=orders["groups"] or [])
         (bundle / "config.json").write_text(json.dumps(config), encoding="utf-8")
         argv = [
             program,
