@@ -16,6 +16,7 @@ def main() -> int:
         return 2
     picture = Path(sys.argv[1])
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else picture.with_name(f"{picture.stem}-read.png")
+    out.parent.mkdir(parents=True, exist_ok=True)
     lines = read_lines(picture)
     for line in lines:
         print(f"{line.confidence:.3f}  {line.text}")
