@@ -23,6 +23,7 @@ __all__ = ["Completed", "ProcessError", "find_program", "foreground", "mask", "q
 
 _KEPT_BYTES = 1 << 20
 _LAST_LINES = 20
+_LONGEST_COMMAND = 1000
 _LONGEST_LINE = 64 * 1024
 _CHUNK = 64 * 1024
 _POLL_SECONDS = 0.1
@@ -81,7 +82,7 @@ class ProcessError(BuildError):
         timed_out: bool = False,
         hint: str = "",
     ) -> None:
-        super().__init__(f"{what}: {quote(argv)}" + (f"\n{output}" if output else ""), hint=hint)
+        super().__init__(f"{what}: {_shortened(quote(argv))}" + (f"\n{output}" if output else ""), hint=hint)
         self.argv = argv
         self.status = status
         self.output = output
@@ -399,6 +400,12 @@ def _status(returncode: int | None) -> int:
     if returncode is None:
         return 128 + signal.SIGKILL
     return 128 - returncode if returncode < 0 else returncode
+
+
+def _shortened(command: str) -> str:
+    if len(command) <= _LONGEST_COMMAND:
+        return command
+    return f"{command[: _LONGEST_COMMAND // 2]} … {command[-_LONGEST_COMMAND // 2 :]}"
 
 
 def _last_lines(output: bytes, masked: Sequence[str]) -> str:

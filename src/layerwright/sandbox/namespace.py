@@ -12,7 +12,14 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import find_program, run
 from layerwright.sandbox import kernel
 
-__all__ = ["SubordinateIds", "enter_namespace", "namespace_obstacle", "needs_namespace", "subordinate_ids"]
+__all__ = [
+    "SubordinateIds",
+    "enter_namespace",
+    "mapped_ids",
+    "namespace_obstacle",
+    "needs_namespace",
+    "subordinate_ids",
+]
 
 # Settings with which distributions close user namespaces to ordinary users: file, value that closes, cure.
 _SWITCHES = (
@@ -29,6 +36,12 @@ _TIMEOUT = 20.0
 
 SubordinateIds = tuple[tuple[int, int], ...]
 """Ranges of ids somebody may use beside the own one: first id and number of ids."""
+
+
+def mapped_ids() -> int:
+    """Return how many user ids exist here: one in a namespace without subordinate ids."""
+    rows = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    return sum(int(row.split()[2]) for row in rows)
 
 
 def needs_namespace(host: HostEnvironment) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from layerwright.backends.native.debs import local_repository, newest_time
-from layerwright.core.errors import EngineError
+from layerwright.core.errors import BuildError, EngineError
 from layerwright.host.environment import HostEnvironment
-from layerwright.host.process import find_program, run
+from layerwright.host.process import ProcessError, find_program, run
 from layerwright.lock.model import Deb
 from layerwright.oci.platform import Platform
 from layerwright.sandbox.execute import contained_argv
+from layerwright.sandbox.namespace import mapped_ids
 from layerwright.sources.apt import DebianMirror
 from layerwright.sources.apt.sourcelist import suite_lines
 from layerwright.store import Store
@@ -24,6 +25,7 @@ BASE_FORMAT = 1
 """Belongs into the key of a cached base: rises when the same packages give other bytes."""
 
 _TIMEOUT = 1800.0
+_IDS_OF_A_SYSTEM = 65535  # the users and groups of a Debian system go up to nobody, 65534
 # Documentation is left out as in Debian's own slim images, licences stay (Debian policy §12.5).
 _LEFT_OUT = (
     "path-exclude=/usr/share/doc/*",
@@ -80,7 +82,7 @@ def build_base(
 
     Raises:
         EngineError: mmdebstrap or root's rights are missing, or the machine is another.
-        ProcessError: a package's script failed; with the last lines.
+        BuildError: a package's script failed; with the last lines.
     """
     program = _mmdebstrap(suite, platform, host)
     repository = scratch / "repository"
@@ -113,14 +115,20 @@ def build_base(
     ]
     env = {
         "PATH": _PATH,
-        "HOME": "/root",
+        "HOME": str(temporary),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": str(temporary),
         "SOURCE_DATE_EPOCH": str(newest_time(debs, store)),
         "DEBIAN_FRONTEND": "noninteractive",
     }
-    run(contained_argv(argv), env=env, timeout=_TIMEOUT, on_line=on_line)
+    try:
+        run(contained_argv(argv), env=env, timeout=_TIMEOUT, on_line=on_line)
+    except ProcessError as error:
+        raise BuildError(
+            f"mmdebstrap could not build debian:{suite} (status {error.status})\n{error.output}",
+            hint="a package's script failed, or the disk is full: see the last lines",
+        ) from error
     return target
 
 
@@ -138,7 +146,7 @@ def _mmdebstrap(suite: str, platform: Platform, host: HostEnvironment) -> Path:
             f"a base for {platform} cannot be built on this machine ({os.uname().machine}): package scripts run",
             hint="build it on such a machine, or start from an image of a registry",
         )
-    if host.uid != 0:
+    if host.uid != 0 or mapped_ids() < _IDS_OF_A_SYSTEM:
         raise EngineError(
             f"debian:{suite} needs root's rights or a user namespace with subordinate ids",
             hint="give the user ids (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER) "
