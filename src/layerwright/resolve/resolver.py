@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from layerwright.core.addresses import has_credential, mask_credentials
-from layerwright.core.errors import Problem, ResolveError, SpecError, UsageError
+from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
 from layerwright.lock.freshness import inputs_stand
 from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource
 from layerwright.oci.platform import Platform
 from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
 from layerwright.spec.fingerprint import cell_resolution_digest
-from layerwright.spec.model import Base, Cell, GitPackage, Package, PathPackage, Spec, UrlPackage
+from layerwright.spec.model import Base, Cell, GitPackage, Model, Package, PathPackage, Spec, UrlPackage
 from layerwright.spec.requirement import normalize_name
 
 __all__ = ["UPGRADE_ALL", "Upgrade", "resolve"]
@@ -321,9 +321,16 @@ class _Run:
         known = {(file.url, file.sha256): file.size for file in (before.files if before else ())}
         files = []
         for model in cell.models:
-            size = known.get((model.url, model.sha256), 0) or self.ports.files.file_size(model.url)
+            size = known.get((model.url, model.sha256), 0) or self._file_size(model)
             files.append(LockedFile(url=model.url, sha256=model.sha256, size=size, to=model.to))
         return tuple(sorted(files, key=lambda file: file.to))
+
+    def _file_size(self, model: Model) -> int:
+        try:
+            return self.ports.files.file_size(model.url)
+        except LayerwrightError as error:
+            error.where = error.where or model.location
+            raise
 
 
 def _has_what_it_needs(cell: Cell, before: LockedCell) -> bool:

@@ -49,10 +49,9 @@ class AddressSizer:
         path = local_path(url, self._root)
         if path is None:
             return self._http.size(url, credentials=address_credentials(url, self._host))
-        try:
-            return path.stat().st_size
-        except OSError as error:
-            raise ResolveError(f"there is no file {path}") from error
+        if not path.is_file():
+            raise ResolveError(f"there is no file {path}")
+        return path.stat().st_size
 
 
 def local_path(address: str, root: Path) -> Path | None:

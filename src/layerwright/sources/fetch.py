@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from layerwright.core.addresses import mask_credentials
-from layerwright.core.errors import IntegrityError, NetworkError, UsageError
+from layerwright.core.errors import IntegrityError, LayerwrightError, NetworkError, UsageError
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted
+from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient, HttpStatusError
 from layerwright.lock.model import LockedFile, LockedSource, LockedWheel
@@ -36,6 +38,7 @@ class _Wanted:
         index: name of the index that lists it, empty for an address.
         package: normalized name of its package, empty for models.
         url: its address or path, empty for an index.
+        where: the place in the spec that asks for it, None when only the lock does.
     """
 
     room: Literal["wheels", "sdists", "files"]
@@ -46,11 +49,24 @@ class _Wanted:
     index: str = ""
     package: str = ""
     url: str = ""
+    where: Location | None = None
 
     @property
     def origin(self) -> str:
         """Where it comes from, for people."""
         return f"index {self.index}" if self.index else mask_credentials(self.url)
+
+    def wrong(self, found: IntegrityError) -> IntegrityError:
+        """The error for other bytes than those that were asked for: the spec states digests of files itself."""
+        author = "spec" if self.room == "files" else "lock"
+        hint = (
+            _CHANGED
+            if author == "lock"
+            else "if the file is the one you mean, write its digest into the spec"
+        )
+        return IntegrityError(
+            f"{self.file} from {self.origin} is not what the {author} says: {found.what}", hint=hint
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +132,15 @@ class Fetcher:
         wheels: Sequence[LockedWheel] = (),
         files: Sequence[LockedFile] = (),
         sources: Sequence[LockedSource] = (),
+        places: Mapping[str, Location] = MappingProxyType({}),
     ) -> None:
         """Bring everything that the store lacks, the largest first.
+
+        Args:
+            wheels: go into the room ``wheels``.
+            files: go into the room ``files``.
+            sources: sdists go into the room ``sdists``; others need no fetching.
+            places: sha256 to the place in the spec that errors point at.
 
         Raises:
             NetworkError: something cannot be had, or everything that is missing while ``offline``.
@@ -128,6 +151,7 @@ class Fetcher:
         wanted: dict[tuple[str, str], _Wanted] = {}
         for item in (*_of_wheels(wheels), *_of_files(files), *_of_sources(sources)):
             if not self._store.has(item.room, item.sha256):
+                item = replace(item, where=places.get(item.sha256))  # noqa: PLW2901  # the same, better known
                 wanted.setdefault((item.room, item.sha256), item)
         if not wanted:
             return
@@ -153,8 +177,10 @@ class Fetcher:
                 cached = self._store.has(item.room, item.sha256)
                 if not cached:
                     self._load(item, moved)
-        except BaseException:
+        except BaseException as error:
             self._reporter(TaskEnded(task=task, failed=True))
+            if isinstance(error, LayerwrightError):
+                error.where = error.where or item.where
             raise
         self._reporter(TaskEnded(task=task, cached=cached))
 
@@ -189,20 +215,18 @@ class Fetcher:
             raise NetworkError(f"{item.title}: {error.what}", hint=error.hint) from error
         except IntegrityError as error:
             part.unlink(missing_ok=True)
-            raise IntegrityError(
-                f"{item.file} from {item.origin} is not what the lock says: {error.what}", hint=_CHANGED
-            ) from error
+            raise item.wrong(error) from error
 
     def _adopt(self, item: _Wanted, path: Path) -> None:
         """Take a file in after comparing its digest."""
         try:
             self._store.adopt(item.room, path, sha256=item.sha256)
         except IntegrityError as error:
-            raise IntegrityError(
-                f"{item.file} from {item.origin} is not what the lock says: {error.what}", hint=_CHANGED
-            ) from error
+            raise item.wrong(error) from error
         except FileNotFoundError as error:
             raise NetworkError(f"{item.title}: there is no file {path}") from error
+        except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            raise NetworkError(f"{item.title}: cannot read {path}: {error.strerror}") from error
 
     def _find(self, item: _Wanted) -> _Found:
         if item.url:

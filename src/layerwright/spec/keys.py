@@ -171,7 +171,10 @@ class ModelTable(_Table, frozen=True, kw_only=True):
 
     url: Annotated[
         NonEmpty,
-        Meta(description="Address: http, https or file.", examples=["https://example.org/detector.onnx"]),
+        Meta(
+            description="Address (http, https or file), or a path relative to the spec.",
+            examples=["https://example.org/detector.onnx", "models/detector.onnx"],
+        ),
     ]
     sha256: Annotated[Sha256, Meta(description="Digest of the file.", examples=["0" * 64])]
     to: Annotated[

@@ -249,7 +249,11 @@ class Reader:
         return UrlPackage(url=source, sha256=value_or(item.sha256, ""), location=where)
 
     def _model(self, item: ModelTable, path: KeyPath) -> Model:
-        self._check_url(item.url, (*path, "url"))
+        if "://" in item.url:
+            self._check_url(item.url, (*path, "url"))
+        else:
+            # it need not be there: the store may have it, as a large model is seldom kept beside the code
+            self._check_inside(item.url, (*path, "url"))
         self.check_to(item.to, path)
         return Model(
             url=item.url, sha256=item.sha256, to=item.to, mode=int(item.mode, 8), location=self.location(path)
@@ -288,16 +292,20 @@ class Reader:
         return RunItem(argv=argv, location=self.location(path))
 
     def _check_project_path(self, source: str, path: KeyPath) -> None:
-        """The path exists, and does not leave the project by ``..``; an absolute path is the user's word."""
-        relative = not source.startswith("/")
-        if relative and os.path.normpath(source).split("/")[0] == "..":
-            self.fault(
-                path,
-                f"{source!r} is outside of the project",
-                "move it below the spec's folder, or name it by an absolute path",
-            )
-        elif not os.path.lexists(self._root / source):
+        """The path exists, and does not leave the project by ``..``."""
+        if self._check_inside(source, path) and not os.path.lexists(self._root / source):
             self._missing(source, path)
+
+    def _check_inside(self, source: str, path: KeyPath) -> bool:
+        """The path does not leave the project by ``..``; an absolute path is the user's word."""
+        if source.startswith("/") or os.path.normpath(source).split("/")[0] != "..":
+            return True
+        self.fault(
+            path,
+            f"{source!r} is outside of the project",
+            "move it below the spec's folder, or name it by an absolute path",
+        )
+        return False
 
     def _missing(self, source: str, path: KeyPath) -> None:
         try:

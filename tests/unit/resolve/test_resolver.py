@@ -387,3 +387,14 @@ def test_images_without_packages_and_without_python():
     assert (lock.cells["bare"].python, lock.cells["bare"].wheels) == ("3.11", ())
     assert world.requests == []
     assert resolve(described, world.ports(), previous=lock) == lock
+
+
+def test_a_model_that_cannot_be_measured_is_told_at_its_line():
+    class Nowhere(World):
+        def file_size(self, url):
+            raise ResolveError(f"there is no file {url}")
+
+    model = Model(url="m.onnx", sha256="1" * 64, to="/m", location=replace(HERE, line=8))
+    with pytest.raises(ResolveError) as raised:
+        resolve(spec(cell("a", models=(model,))), Nowhere({}).ports())
+    assert raised.value.where.line == 8

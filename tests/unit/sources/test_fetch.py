@@ -233,3 +233,41 @@ def test_one_failure_ends_all_and_is_the_one_told(index, fetcher):
     lost = locked(("lost-1.0-py3-none-any.whl", b"lost"))
     with pytest.raises(NetworkError, match="lost"):
         fetcher().fetch_wheels([locked(BIG), lost, locked(make_wheel("alpha"))])
+
+
+@pytest.mark.parametrize("by", ["path", "address"])
+def test_models_of_this_machine(fetcher, store, tmp_path, by):
+    (tmp_path / "models").mkdir()
+    file = tmp_path / "models" / "m 1.onnx"
+    file.write_bytes(b"model")
+    url = "models/m 1.onnx" if by == "path" else file.as_uri()
+    model = LockedFile(url=url, sha256=hashlib.sha256(b"model").hexdigest(), size=0, to="/m.onnx")
+    fetcher(http=None, offline=True).fetch_files([model])
+    assert store.path("files", model.sha256).read_bytes() == b"model"
+    assert file.read_bytes() == b"model"
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_model_with_another_digest_names_both_and_the_line_of_the_spec(
+    index, fetcher, store, tmp_path, local
+):
+    index.add(("m.onnx", b"model"))
+    (tmp_path / "m.onnx").write_bytes(b"model")
+    model = LockedFile(url="m.onnx" if local else index.address("m.onnx"), sha256="1" * 64, size=0, to="/m")
+    other = LockedFile(url=index.address("m.onnx"), sha256=index.sha256("m.onnx"), size=0, to="/n")
+    line = replace(HERE, line=7)
+    with pytest.raises(IntegrityError, match=r"m\.onnx from .*m\.onnx is not what the spec says") as raised:
+        fetcher().fetch(files=[other, model], places={model.sha256: line, other.sha256: HERE})
+    assert raised.value.where == line
+    assert "1" * 64 in raised.value.what
+    assert hashlib.sha256(b"model").hexdigest() in raised.value.what
+    assert "write its digest into the spec" in raised.value.hint
+    assert not store.has("files", model.sha256)
+    assert (tmp_path / "m.onnx").read_bytes() == b"model"
+
+
+@pytest.mark.parametrize(("url", "said"), [("gone", "there is no file"), ("models", "cannot read .*models")])
+def test_a_model_that_is_no_file_is_told(fetcher, tmp_path, url, said):
+    (tmp_path / "models").mkdir()
+    with pytest.raises(NetworkError, match=said):
+        fetcher().fetch_files([LockedFile(url=url, sha256="1" * 64, size=0, to="/m")])

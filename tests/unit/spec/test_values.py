@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.spec import problem_of, problems_of
+from support.spec import problem_of, problems_of, spec_of
 
 BASE = '[images.a]\nfrom = "debian:bookworm"\n'
 SHA = "0" * 64
@@ -64,6 +64,11 @@ SHA = "0" * 64
             f'models = [{{ url = "ftp://x/y", sha256 = "{SHA}", to = "/y" }}]',
             "models[0].url",
             "not an http, https",
+        ),
+        (
+            f'models = [{{ url = "models/../../y", sha256 = "{SHA}", to = "/y" }}]',
+            "models[0].url",
+            "'models/../../y' is outside of the project",
         ),
         (
             f'models = [{{ url = "https://x/y", sha256 = "{SHA}", to = "/y/../z" }}]',
@@ -265,3 +270,9 @@ def test_an_image_without_base():
 def test_another_platform_than_the_parents():
     problem = problem_of(BASE + '[images.b]\nfrom = "image:a"\nplatforms = ["linux/arm64"]')
     assert problem.what == "'b' is for linux/arm64, but its parent 'a' for linux/amd64"
+
+
+def test_a_model_by_path_need_not_be_there_when_the_spec_is_read():
+    text = BASE + f'models = [{{ url = "models/m.onnx", sha256 = "{SHA}", to = "/m.onnx" }}]'
+    [model] = spec_of(text).cells["a"].models
+    assert (model.url, model.mode) == ("models/m.onnx", 0o644)

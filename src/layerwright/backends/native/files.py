@@ -75,7 +75,7 @@ def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:
     return write_blob(
         workshop,
         f"layerwright: file {step.to}",
-        lambda out: tree_layer(scan, to=step.to, out=out),
+        lambda out: tree_layer(scan, to=step.to, out=out, mode=step.mode),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from layerwright.backends.native.workshop import Workshop
+from layerwright.core.source import Location
 from layerwright.lock.model import LockedFile, LockedWheel
 from layerwright.plan.steps import BuildWheel, FetchFile, InstallWheels, Node, WheelInput
 
@@ -22,11 +23,13 @@ def fetch_inputs(workshop: Workshop, nodes: Iterable[Node]) -> None:
     """Get every wheel and file that the nodes name and the store lacks, all in one go.
 
     Raises:
+        IntegrityError: something has other bytes than it should; for a model with its place in the spec.
         NetworkError: something cannot be had; with ``--offline``, everything that is missing at once.
     """
     store = workshop.store
     wheels = list[LockedWheel]()
     files = list[LockedFile]()
+    places = dict[str, Location]()
     for node in nodes:
         match node.step:
             case InstallWheels(part="files", wheels=inputs):
@@ -35,12 +38,16 @@ def fetch_inputs(workshop: Workshop, nodes: Iterable[Node]) -> None:
                     for wheel in inputs
                     if wheel.sha256 and not store.has("wheels", wheel.sha256)
                 ]
-            case FetchFile(url=url, sha256=sha256, to=to) if not store.has("files", sha256):
+            case FetchFile(url=url, sha256=sha256, to=to, location=location) if not store.has(
+                "files", sha256
+            ):
                 files.append(LockedFile(url=url, sha256=sha256, size=0, to=to))
+                if location is not None:
+                    places[sha256] = location
             case _:
                 pass
     if wheels or files:
-        workshop.fetcher().fetch(wheels=wheels, files=files)
+        workshop.fetcher().fetch(wheels=wheels, files=files, places=places)
 
 
 def _locked(wheel: WheelInput) -> LockedWheel:
