@@ -48,7 +48,7 @@ def main() -> None:
     photo = cb.imread(str(OUT / "photo.jpg"))
     polygon = find_page(photo)
     truth = cb.Polygon(np.float32([[190, 120], [760, 60], [840, 900], [90, 840]]))
-    straight = cb.imwarp_quadrangle(photo, polygon)
+    straight = cb.imwarp_quadrangle(photo, polygon, dst_size=(620, 877))
     cb.imwrite(straight, str(OUT / "straight.png"))
     print(f"page {page.shape[1]} x {page.shape[0]}, photo {photo.shape[1]} x {photo.shape[0]}")
     print(f"corners {[[round(float(v)) for v in corner] for corner in polygon.numpy()]}")
