@@ -73,6 +73,7 @@ class BuiltImage:
         references: ``name:tag`` for each tag.
         image: manifest and config.
         layers: bottom first; the same order as ``image.layers``.
+        interpreter: path of the base's Python, empty for an image without one.
         cached: for each layer, whether it was there before this build.
         seconds: wall time of this build, all cells together for a shared step.
         bytes_written: bytes that this build added to the store for this cell.
@@ -82,6 +83,7 @@ class BuiltImage:
     references: tuple[str, ...]
     image: Image
     layers: tuple[BuiltLayer, ...]
+    interpreter: str
     cached: tuple[bool, ...]
     seconds: float
     bytes_written: int

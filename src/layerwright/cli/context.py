@@ -26,6 +26,11 @@ class Context:
     def make(cls, terminal: Terminal, variables: Mapping[str, str], options: argparse.Namespace) -> Self:
         """Wire a session from the environment and the global options."""
         host = HostEnvironment.gather(variables)
+        if host.uid != 0 and getattr(options, "makes_images", False):
+            from layerwright.sandbox.namespace import enter_namespace  # noqa: PLC0415 - for ordinary users only
+
+            # Early, while there is one thread: the store's trees belong to many users, as images do.
+            host = enter_namespace(host)
         reporter = make_reporter(terminal)
         file = getattr(options, "file", None)
         store = getattr(options, "store", None) or variables.get("LAYERWRIGHT_STORE")

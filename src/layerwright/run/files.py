@@ -1,6 +1,5 @@
 """What a container gets from us beside its mounts: a home, and passwd and group files that know the caller."""
 
-import os
 from pathlib import Path
 
 from layerwright.run.invocation import Identity, Invocation, MountPoint
@@ -9,10 +8,12 @@ __all__ = ["group_text", "own_mounts", "passwd_text"]
 
 
 def own_mounts(invocation: Invocation, scratch: Path) -> tuple[MountPoint, ...]:
-    """Write the files and an empty home that belongs to the caller into ``scratch``."""
+    """Write the files and an empty home into ``scratch``.
+
+    They belong to the caller because we run for the caller: as themselves, or as root of their own namespace.
+    """
     home = scratch / "home"
     home.mkdir(mode=0o700)
-    os.chown(home, invocation.identity.uid, invocation.identity.gid)
     mounts = [MountPoint(source=home, target=invocation.identity.home)]
     for name, text in (("passwd", invocation.passwd), ("group", invocation.group)):
         path = scratch / name

@@ -31,9 +31,9 @@ class Identity:
     @classmethod
     def of_caller(cls, host: HostEnvironment, name: str) -> "Identity":
         """The caller, with a home in the container that nobody else uses."""
-        groups = tuple(group for group in host.groups if group != host.gid)
-        home = "/root" if host.uid == 0 else f"/home/{name}"
-        return cls(uid=host.uid, gid=host.gid, groups=groups, name=name, home=home)
+        groups = tuple(group for group in host.groups if group != host.caller_gid)
+        home = "/root" if host.caller_uid == 0 else f"/home/{name}"
+        return cls(uid=host.caller_uid, gid=host.caller_gid, groups=groups, name=name, home=home)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

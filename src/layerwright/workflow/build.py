@@ -83,7 +83,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
         session.reporter(Notice(message=f"{reason}: resolving, and writing {LOCK_NAME}"))
         lock = update_lock(session, cells=names).lock
     with file_digests(session) as cache:
-        trees = scan_trees(spec, names, cache)
+        trees = scan_trees(spec, lock, names, session.host, cache)
     return Prepared(spec=spec, lock=lock, plan=plan_spec(spec, lock, names, trees), cells=cells, trees=trees)
 
 
@@ -130,7 +130,7 @@ def keep_in_mind(session: Session, request: BuildRequest, built: Built, document
         request.images,
         spec_file=find_spec(session.spec_file, session.start),
         root=built.spec.root,
-        trees=[(tree.source, tree.exclude, digest) for tree, digest in built.trees.items()],
+        trees=built.trees,
         blobs=sorted(blobs),
         references={reference: str(image.image.digest) for image in images for reference in image.references},
         document=document,

@@ -8,10 +8,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerwright import __version__
 from layerwright.workflow.session import LOCK_NAME, Session
+
+if TYPE_CHECKING:
+    from layerwright.plan.build import TreeRequest
 
 __all__ = ["recall", "remember"]
 
@@ -51,14 +54,20 @@ def recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
 
 def _same_trees(session: Session, root: str, trees: Sequence[Sequence[Any]]) -> bool:
     from layerwright.core.errors import LayerwrightError  # noqa: PLC0415 - start-up
-    from layerwright.layers.scan import scan_tree  # noqa: PLC0415 - start-up
-    from layerwright.workflow.scans import file_digests  # noqa: PLC0415 - start-up
+    from layerwright.plan.build import TreeRequest  # noqa: PLC0415 - start-up
+    from layerwright.workflow.scans import file_digests, tree_state  # noqa: PLC0415 - start-up
 
     with file_digests(session) as cache:
         try:
             return all(
-                scan_tree(Path(root) / source, exclude=exclude, cache=cache).digest == digest
-                for source, exclude, digest in trees
+                tree_state(
+                    TreeRequest(source=source, exclude=tuple(exclude), commit=commit),
+                    Path(root),
+                    session.host,
+                    cache,
+                )
+                == state
+                for source, exclude, commit, state in trees
             )
         except LayerwrightError:
             return False
@@ -70,7 +79,7 @@ def remember(
     *,
     spec_file: Path,
     root: Path,
-    trees: Sequence[tuple[str, Sequence[str], str]],
+    trees: "Mapping[TreeRequest, str]",
     blobs: Sequence[str],
     references: Mapping[str, str],
     document: Mapping[str, Any],
@@ -82,7 +91,7 @@ def remember(
         images: the words that asked for the build.
         spec_file: the spec; the lock stands beside it.
         root: folder that trees are relative to.
-        trees: source, excluded patterns and digest of each copied tree.
+        trees: state of each tree that was copied or built.
         blobs: hexadecimal digests that must be among the store's blobs.
         references: digest of the manifest each reference must name.
         document: what the next build may say, as JSON values.
@@ -91,7 +100,7 @@ def remember(
     memo = {
         "files": files,
         "root": str(root),
-        "trees": [[source, list(exclude), digest] for source, exclude, digest in trees],
+        "trees": [[tree.source, list(tree.exclude), tree.commit, state] for tree, state in trees.items()],
         "blobs": list(blobs),
         "references": dict(references),
         "document": document,

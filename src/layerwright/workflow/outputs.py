@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -133,7 +134,7 @@ def _to_layout(session: Session, images: Sequence[BuiltImage], folder: Path) -> 
             folder,
             [(reference, image.image) for image in images for reference in image.references],
             _blobs(session, images),
-            progress=lambda amount: session.reporter(BytesMoved(task=task, amount=amount)),
+            progress=partial(_moved, session, task),
         )
     return [f"oci:{folder}:{reference}" for image in images for reference in image.references]
 
@@ -182,9 +183,17 @@ def load_into_docker(session: Session, image: BuiltImage) -> None:
             image.image,
             _blobs(session, [image]),
             image.references,
+            host=session.host,
+            plain={layer.diff_id for layer in image.layers if not layer.private},
+            interpreter=image.interpreter,
+            memory=session.store,
             reporter=session.reporter,
             task=task,
         )
+
+
+def _moved(session: Session, task: str, amount: int) -> None:
+    session.reporter(BytesMoved(task=task, amount=amount))
 
 
 def _to_registry(session: Session, images: Sequence[BuiltImage], prefix: str) -> list[str]:
@@ -202,7 +211,7 @@ def _to_registry(session: Session, images: Sequence[BuiltImage], prefix: str) ->
                 image.image,
                 _blobs(session, [image]),
                 references,
-                progress=lambda amount, task=task: session.reporter(BytesMoved(task=task, amount=amount)),
+                progress=partial(_moved, session, task),
             )
         lines += [f"{reference}@{image.image.digest}" for reference in references]
     return lines

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from layerwright.core.errors import UsageError
+from layerwright.host.environment import HostEnvironment
 from layerwright.lock.freshness import outdated_cells
 from layerwright.lock.model import Lock
 from layerwright.plan.build import TreeRequest, make_plan, tree_requests
 from layerwright.plan.steps import Plan
 from layerwright.sources.local import LocalInputs
 from layerwright.spec.model import Spec
+from layerwright.workflow.scans import tree_state
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells
 
 __all__ = ["Planned", "plan_cells", "plan_spec", "scan_trees", "stale_cells", "with_parents"]
@@ -54,21 +56,26 @@ def stale_cells(
 
 
 def scan_trees(
-    spec: Spec, names: Iterable[str], cache: MutableMapping[str, str] | None = None
+    spec: Spec,
+    lock: Lock,
+    names: Iterable[str],
+    host: HostEnvironment,
+    cache: MutableMapping[str, str] | None = None,
 ) -> Mapping[TreeRequest, str]:
-    """Digest of every folder and file the cells copy or build.
+    """State of every folder and file the cells copy or build.
 
     Args:
         spec: the spec.
+        lock: a lock that holds the cells.
         names: cells.
+        host: the caller's surroundings.
         cache: file digests by path, size and time, so that unchanged files are not read again.
     """
-    from layerwright.layers import scan_tree  # noqa: PLC0415 - start-up
-
-    requests = tree_requests(spec.cells[name] for name in names)
+    wanted = list(names)
+    requests = tree_requests((spec.cells[name] for name in wanted), (lock.cells[name] for name in wanted))
     return {
-        request: scan_tree(spec.root / request.source, exclude=request.exclude, cache=cache).digest
-        for request in sorted(requests, key=lambda item: (item.source, item.exclude))
+        request: tree_state(request, spec.root, host, cache)
+        for request in sorted(requests, key=lambda item: (item.source, item.exclude, item.commit))
     }
 
 
@@ -94,4 +101,4 @@ def plan_cells(session: Session, images: Iterable[str]) -> Plan:
             f"{lock_path(spec).name} is out of date for {', '.join(stale)}",
             hint="run `layerwright lock`; it changes only what the spec asks for",
         )
-    return plan_spec(spec, lock, names, scan_trees(spec, names))
+    return plan_spec(spec, lock, names, scan_trees(spec, lock, names, session.host))

@@ -188,16 +188,16 @@ def _user_name(session: Session) -> str:
     import pwd  # noqa: PLC0415 - start-up
 
     try:
-        return pwd.getpwuid(session.host.uid).pw_name
+        return pwd.getpwuid(session.host.caller_uid).pw_name
     except KeyError:
-        return f"user{session.host.uid}"
+        return f"user{session.host.caller_uid}"
 
 
 def _group_names(session: Session) -> dict[int, str]:
     import grp  # noqa: PLC0415 - start-up
 
     names = {}
-    for gid in (session.host.gid, *session.host.groups):
+    for gid in (session.host.caller_gid, *session.host.groups):
         try:
             names[gid] = grp.getgrgid(gid).gr_name
         except KeyError:

@@ -1,12 +1,15 @@
-"""Digests of the project's files, kept between builds so that unchanged files are not read again."""
+"""The state of the project's files; digests are kept between builds so that unchanged files are not read again."""
 
 import json
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from pathlib import Path
 
+from layerwright.host.environment import HostEnvironment
+from layerwright.plan.build import TreeRequest
 from layerwright.workflow.session import Session
 
-__all__ = ["file_digests"]
+__all__ = ["file_digests", "tree_state"]
 
 _KIND = "scans"
 _KEY = "project-files"
@@ -25,3 +28,20 @@ def file_digests(session: Session) -> Iterator[MutableMapping[str, str]]:
     if cache != snapshot:
         kept = cache if len(cache) <= _MOST else dict(list(cache.items())[before:])
         session.store.write_record(_KIND, _KEY, json.dumps(kept).encode())
+
+
+def tree_state(
+    request: TreeRequest, root: Path, host: HostEnvironment, cache: MutableMapping[str, str] | None = None
+) -> str:
+    """Digest of the files, or the description of the commit, that a request asks for.
+
+    Raises:
+        BuildError: nothing is there, or it cannot be read.
+    """
+    if request.commit:
+        from layerwright.sources.history import describe_commit  # noqa: PLC0415 - start-up
+
+        return describe_commit(root / request.source, host)
+    from layerwright.layers.scan import scan_tree  # noqa: PLC0415 - start-up
+
+    return scan_tree(root / request.source, exclude=request.exclude, cache=cache).digest

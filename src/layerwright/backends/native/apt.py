@@ -14,7 +14,7 @@ from layerwright.sandbox.model import Bind, Capabilities, Command
 from layerwright.sandbox.rootfs import Rootfs
 from layerwright.store import Store
 
-__all__ = ["SCRUB_FORMAT", "install_apt", "scrubbed"]
+__all__ = ["SCRUBBED", "SCRUB_FORMAT", "apt_configuration", "install_apt", "install_script", "scrubbed"]
 
 SCRUB_FORMAT = 1
 """Belongs into the key of a cached layer: rises when the same packages give another layer."""
@@ -25,7 +25,7 @@ _STAGE = "/run/layerwright-apt"
 _NOT_FOUND = 127
 # What an installation leaves behind that is of the run and not of the packages: logs, lists, caches that are made
 # again, copies of older states, identities of machines, and what stood in /run and /tmp.
-_SCRUBBED = (
+SCRUBBED = (
     "etc/machine-id",
     "etc/resolv.conf",
     "run/*",
@@ -81,8 +81,8 @@ def install_apt(
     stage.chmod(0o755)
     local_repository(debs, stage / "repository", store=store, host=host)
     (stage / "sources.list").write_text(f"deb [trusted=yes] copy:{_STAGE}/repository ./\n", encoding="utf-8")
-    (stage / "apt.conf").write_text(_configuration(), encoding="utf-8")
-    (stage / "install").write_text(_script(debs, requested), encoding="utf-8")
+    (stage / "apt.conf").write_text(apt_configuration(_STAGE), encoding="utf-8")
+    (stage / "install").write_text(install_script(debs, requested), encoding="utf-8")
     lines: list[str] = []
 
     def note(line: str) -> None:
@@ -115,32 +115,32 @@ def install_apt(
 def scrubbed(changes: Iterable[Change]) -> Iterator[Change]:
     """Leave out changes that are traces of the run, and the folders that hold nothing else."""
     for change in changes:
-        if not any(fnmatchcase(change.path, pattern) for pattern in _SCRUBBED):
+        if not any(fnmatchcase(change.path, pattern) for pattern in SCRUBBED):
             yield change
 
 
-def _configuration() -> str:
+def apt_configuration(stage: str) -> str:
     """Return apt's configuration: its state lies beside the image, which keeps only what dpkg writes."""
     values = {
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
-        "Dir::Etc::sourcelist": f"{_STAGE}/sources.list",
+        "Dir::Etc::sourcelist": f"{stage}/sources.list",
         "Dir::Etc::sourceparts": "/dev/null",
         "Dir::Etc::preferences": "/dev/null",
         "Dir::Etc::preferencesparts": "/dev/null",
-        "Dir::State::lists": f"{_STAGE}/lists",
-        "Dir::Cache": f"{_STAGE}/cache",
-        "Dir::Log": f"{_STAGE}/log",
+        "Dir::State::lists": f"{stage}/lists",
+        "Dir::Cache": f"{stage}/cache",
+        "Dir::Log": f"{stage}/log",
         "Dpkg::Use-Pty": "0",
         "Quiet::NoProgress": "1",
     }
     lines = [f'{name} "{value}";' for name, value in values.items()]
-    options = ("--force-confdef", "--force-confold", f"--log={_STAGE}/log/dpkg.log", "--force-unsafe-io")
+    options = ("--force-confdef", "--force-confold", f"--log={stage}/log/dpkg.log", "--force-unsafe-io")
     lines += [f'Dpkg::Options:: "{option}";' for option in options]
     return "\n".join(lines) + "\n"
 
 
-def _script(debs: Sequence[Deb], requested: Sequence[str]) -> str:
+def install_script(debs: Sequence[Deb], requested: Sequence[str]) -> str:
     """Return the shell script that installs; services are kept from being started meanwhile."""
     wanted = {name.partition("=")[0].partition(":")[0] for name in requested}
     packages = shlex.join(f"{deb.name}={deb.version}" for deb in debs)

@@ -93,8 +93,8 @@ def open_base(
             from layerwright.oci.layout import read_layout  # noqa: PLC0415 - start-up
 
             folder, _, name = source.partition(":")
-            image, blobs = read_layout(workshop.root / folder, name, platform)
-            yield image, blobs, image.digest
+            image, layout_blobs = read_layout(workshop.root / folder, name, platform)
+            yield image, layout_blobs, image.digest
         case "archive":
             from layerwright.oci.saved import read_archive  # noqa: PLC0415 - start-up
 

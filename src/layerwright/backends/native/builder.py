@@ -169,6 +169,9 @@ class NativeBackend:
             references=cell.references,
             image=image,
             layers=(*base_layers, *layers),
+            interpreter=next(
+                (n.step.interpreter for n in cell.nodes if isinstance(n.step, InstallPython)), ""
+            ),
             cached=tuple(known),
             seconds=time.monotonic() - started,
             bytes_written=written + added,
@@ -178,7 +181,8 @@ class NativeBackend:
 def _jobs(cell: CellPlan) -> Iterable[_Job]:
     """Each node with the nodes it works on: what lies below it in the image, as far as it looks."""
     layers = list[str]()  # everything so far
-    system = list[str]()  # what carries the interpreter
+    system = list[str]()  # what programs of the build stand on
+    interpreter = list[str]()  # what carries Python
     files = dict[tuple[WheelPart | object, ...], str]()
     for node in cell.nodes:
         step = node.step
@@ -186,7 +190,7 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
             case SetConfig():
                 continue
             case InstallWheels(part="bytecode"):
-                below = (*system, files[step.wheels])
+                below = (*interpreter, files[step.wheels])
             case InstallApt() | RunCommand():
                 below = tuple(layers)
             case BuildWheel():
@@ -196,6 +200,8 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
         yield _Job(node=node, below=below)
         if isinstance(step, Base | InstallApt | InstallPython):
             system.append(node.digest)
+            if not isinstance(step, InstallApt) or any(deb.name.startswith("python3") for deb in step.debs):
+                interpreter.append(node.digest)
         if isinstance(step, InstallWheels) and step.part == "files":
             files[step.wheels] = node.digest
         if not (isinstance(step, BuildWheel) or (isinstance(step, RunCommand) and not step.keep)):

@@ -14,6 +14,7 @@ from layerwright.plan.steps import PREFIX, BuildWheel
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Command
 from layerwright.sandbox.rootfs import assemble
+from layerwright.sources.history import takes_version_from_history
 from layerwright.sources.projects import (
     BuildTarget,
     build_command,
@@ -54,6 +55,7 @@ def build_wheel(
             store=store,
             host=workshop.host,
             fetcher=workshop.fetcher(),
+            commit=step.commit,
             offline=workshop.offline,
         )
         fill_wheelhouse(
@@ -114,7 +116,9 @@ def _run(
             python=f"{PREFIX}/bin/python",
             wheelhouse="/run/layerwright/wheelhouse",
         ),
-        env=build_environment(step.source, cache="/run/layerwright/cache", home="/run/layerwright/home"),
+        env=build_environment(
+            step.source, cache="/run/layerwright/cache", home="/run/layerwright/home", commit=step.commit
+        ),
         binds=tuple(binds),
     )
     lines = list[str]()
@@ -137,7 +141,20 @@ def _run(
         raise BuildError(
             f"{step.source.name} could not be built to a wheel (status {status})\n{output}",
             where=step.location,
+            hint=_hint(step, project),
         )
+
+
+def _hint(step: BuildWheel, project: Path) -> str:
+    """What is known to go wrong where no version can be told to the build."""
+    source = step.source
+    if source.version or step.commit or source.kind != "path" or not takes_version_from_history(project):
+        return ""
+    return (
+        f"the version of {source.name} comes from git, and {source.source} is in no repository with a commit (or git"
+        " is not installed): clone it, or give it a version that needs no repository, by `version` in [project]"
+        " or by its tool's fallback, such as `fallback_version` in [tool.setuptools_scm]"
+    )
 
 
 def _direct_url(step: BuildWheel) -> str:

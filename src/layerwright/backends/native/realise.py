@@ -23,7 +23,7 @@ from layerwright.plan.steps import (
     WheelInput,
 )
 
-__all__ = ["realise", "realise_base"]
+__all__ = ["direct_url", "realise", "realise_base"]
 
 
 def realise_base(workshop: Workshop, step: Base) -> NodeResult:
@@ -134,13 +134,13 @@ def _parts(wheels: Sequence[WheelInput], results: Mapping[str, NodeResult]) -> t
                     name=wheel.name,
                     version=wheel.version,
                     requested=wheel.requested,
-                    direct_url=_direct_url(wheel),
+                    direct_url=direct_url(wheel),
                 )
             )
     return tuple(parts)
 
 
-def _direct_url(wheel: WheelInput) -> str:
+def direct_url(wheel: WheelInput) -> str:
     """Text of ``direct_url.json`` (PEP 610) for a wheel the spec names by its address."""
     if not wheel.url or not wheel.url.startswith(("http://", "https://")) or wheel.index:
         return ""

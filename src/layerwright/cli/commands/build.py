@@ -45,7 +45,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         default="native",
         help="what builds: native needs no engine; docker runs a Dockerfile made from the plan",
     )
-    parser.set_defaults(handler=_build)
+    parser.set_defaults(handler=_build, makes_images=True)
 
 
 def _build(context: Context, options: argparse.Namespace) -> int:

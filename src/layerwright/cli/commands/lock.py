@@ -27,7 +27,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="take the newest versions: of the named packages, or of everything",
     )
-    parser.set_defaults(handler=_lock)
+    parser.set_defaults(handler=_lock, makes_images=True)
 
 
 def _lock(context: Context, options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--to", default="", metavar="HOST[:PORT][/PATH]", help="registry to put before the images' names"
     )
     parser.add_argument("--locked", action="store_true", help="fail when the lock is out of date")
-    parser.set_defaults(handler=_push)
+    parser.set_defaults(handler=_push, makes_images=True)
 
 
 def _push(context: Context, options: argparse.Namespace) -> int:

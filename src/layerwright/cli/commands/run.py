@@ -22,7 +22,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     _add_options(run)
     run.add_argument("image", metavar="IMAGE", help="an image or cell of the spec")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="for the image's entrypoint")
-    run.set_defaults(handler=_run)
+    run.set_defaults(handler=_run, makes_images=True)
 
     shell = commands.add_parser(
         "shell",
@@ -32,7 +32,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     _add_options(shell)
     shell.add_argument("image", nargs="?", default="", metavar="IMAGE", help="an image or cell of the spec")
-    shell.set_defaults(handler=_shell)
+    shell.set_defaults(handler=_shell, makes_images=True)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

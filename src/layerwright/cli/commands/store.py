@@ -29,19 +29,19 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("store", parents=[common], help="look after the cache: info, verify, prune")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     info = verbs.add_parser("info", parents=[common], help="what is there and how big it is")
-    info.set_defaults(handler=_info)
+    info.set_defaults(handler=_info, makes_images=True)
     verify = verbs.add_parser(
         "verify", parents=[common], help="read everything again and compare with its digests"
     )
     verify.add_argument(
         "--repair", action="store_true", help="take away what is damaged; it is made anew when needed"
     )
-    verify.set_defaults(handler=_verify)
+    verify.set_defaults(handler=_verify, makes_images=True)
     prune = verbs.add_parser("prune", parents=[common], help="remove what was used longest ago")
     prune.add_argument(
         "--keep-size", required=True, metavar="SIZE", help="bytes to keep, such as 20GB; 0 for nothing"
     )
-    prune.set_defaults(handler=_prune)
+    prune.set_defaults(handler=_prune, makes_images=True)
 
 
 def parse_size(text: str) -> int:
