@@ -1,0 +1,214 @@
+"""Building a plan with Docker: the base loaded into the engine, a context out of the store, one ``docker build``.
+
+Only what a Dockerfile does well is left to Docker: packages, wheels, bytecode, commands. Everything is in the context,
+so the steps have no network unless a command asks for it, and no credential ever comes near the build.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from layerwright.backends.docker.context import make_context
+from layerwright.backends.docker.dockerfile import SMOKE_STAGE, Dockerfile, write_dockerfile
+from layerwright.backends.native.blobs import StoreBlobs
+from layerwright.backends.native.builder import NativeBackend
+from layerwright.backends.native.commands import base_config
+from layerwright.backends.native.image import image_environment
+from layerwright.backends.native.inputs import fetch_inputs
+from layerwright.backends.native.realise import realise_base
+from layerwright.backends.native.results import NodeResult, read_result
+from layerwright.backends.native.workshop import Workshop
+from layerwright.core.errors import BuildError
+from layerwright.core.events import OutputLine, Warned
+from layerwright.engines.client import Build, Client, build, find_builder
+from layerwright.engines.delivery import deliver
+from layerwright.engines.docker import DockerEngine
+from layerwright.oci.digest import Digest
+from layerwright.oci.image import Image, build_image
+from layerwright.oci.platform import Platform
+from layerwright.plan.nodes import make_node
+from layerwright.plan.steps import Base, BuildWheel, CellPlan, Node, Plan, RunCommand, SetConfig, WheelInput
+
+__all__ = ["DockerBackend", "DockerImage"]
+
+_BASE_NAME = "layerwright-base"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerImage:
+    """An image that Docker built and holds.
+
+    Attributes:
+        cell: the cell.
+        references: its names in the engine.
+        identifier: its id there.
+        layers: diff ids, bottom first.
+        seconds: wall time.
+    """
+
+    cell: str
+    references: tuple[str, ...]
+    identifier: Digest
+    layers: tuple[Digest, ...]
+    seconds: float
+
+
+class DockerBackend:
+    """Builds cells with Docker.
+
+    Args:
+        workshop: store, fetching, secrets: the same as for a native build.
+        engine: where the images go.
+        client: what builds; None looks for one.
+    """
+
+    def __init__(self, workshop: Workshop, engine: DockerEngine, client: Client | None = None) -> None:
+        self.workshop = workshop
+        self.engine = engine
+        self.client = client or find_builder(workshop.host)
+
+    def unsupported(self, plan: Plan) -> Mapping[str, str]:
+        """Steps that cannot be done here, by node digest, with the reason; asked before work begins."""
+        own = self.engine.version.platform
+        return {
+            cell.nodes[0].digest: f"{cell.cell} is for {cell.platform}, the engine for {own}"
+            for cell in plan.cells
+            if cell.platform != own
+        }
+
+    def build(self, cell: CellPlan) -> DockerImage:
+        """Build a cell; the engine has it under its references afterwards.
+
+        Raises:
+            BuildError: a step failed, or cannot be expressed.
+            EngineError: the engine or its client failed.
+        """
+        started = time.monotonic()
+        workshop = self.workshop
+        base_step = cell.nodes[0].step
+        config = cell.nodes[-1].step
+        if not isinstance(base_step, Base) or not isinstance(config, SetConfig):
+            raise BuildError(f"the plan of {cell.cell} does not begin with a base and end with a config")
+        fetch_inputs(workshop, cell.nodes)
+        built = self._wheels(cell)
+        base = realise_base(workshop, base_step)
+        with workshop.task(f"docker:{cell.cell}", f"{cell.cell} with Docker", "image"):
+            below = self._load_base(base, cell.platform)
+            environment = image_environment(base_config(workshop, base), dict(config.env))
+            dockerfile = write_dockerfile(cell, base=below, environment=environment, built=built)
+            identifier = self._build(cell, dockerfile)
+        made = self.engine.inspect(identifier)
+        if made is None:
+            raise BuildError(f"Docker built {cell.cell} but does not have it")
+        return DockerImage(
+            cell=cell.cell,
+            references=cell.references,
+            identifier=identifier,
+            layers=made.layers,
+            seconds=time.monotonic() - started,
+        )
+
+    def _wheels(self, cell: CellPlan) -> dict[str, WheelInput]:
+        """Wheels from sources, made natively: that happens away from the image in any case."""
+        wanted = [node for node in cell.nodes if isinstance(node.step, BuildWheel)]
+        missing = [node for node in wanted if read_result(self.workshop.store, node.digest) is None]
+        if missing:
+            needed = _closure({node.digest for node in missing}, cell)
+            part = replace(cell, references=(), nodes=(*needed, make_node(SetConfig(), (), "config")))
+            outcome = NativeBackend(self.workshop).build(Plan(cells=(part,)), [part])
+            for failure in outcome.failures:
+                raise failure.error
+        found = {}
+        for node in wanted:
+            result = read_result(self.workshop.store, node.digest)
+            if result is None or result.wheel is None:
+                raise BuildError(f"{node.title} gave no wheel")
+            wheel = result.wheel
+            found[node.digest] = WheelInput(
+                name=wheel.name,
+                version=wheel.version,
+                file=wheel.file,
+                sha256=wheel.sha256,
+                requested=wheel.requested,
+            )
+        return found
+
+    def _load_base(self, base: NodeResult, platform: str) -> str:
+        """Make the engine have the base, under a name of ours; it stays for the next build."""
+        layers = tuple(layer.plain for layer in base.layers)
+        wanted = Platform.parse(platform)
+        config = base_config(self.workshop, base)
+        image = (
+            build_image(
+                base=Image(manifest=b"", config=config, layers=layers, platform=wanted), platform=wanted
+            )
+            if config
+            else build_image(layers=layers, platform=wanted)
+        )
+        name = f"{_BASE_NAME}:{image.config_digest.hex[:32]}"
+        deliver(
+            self.engine,
+            image,
+            StoreBlobs(self.workshop.store, base.layers),
+            [name],
+            reporter=self.workshop.reporter,
+        )
+        return name
+
+    def _build(self, cell: CellPlan, dockerfile: Dockerfile) -> Digest:
+        workshop = self.workshop
+        quiet = [
+            node.title for node in cell.nodes if isinstance(node.step, RunCommand) and not node.step.network
+        ]
+        if dockerfile.network != "none" and quiet:
+            workshop.reporter(
+                Warned(
+                    message=f"with Docker, {len(quiet)} commands of {cell.cell} that did not ask for the network "
+                    "have it, since another one did",
+                    hint="build natively to have each as it says",
+                )
+            )
+        task = f"docker:{cell.cell}"
+        with workshop.store.scratch() as scratch:
+            context = scratch / "context"
+            context.mkdir()
+            make_context(context, dockerfile, {node.digest: node for node in cell.nodes}, workshop)
+            file = scratch / "Dockerfile"
+            file.write_text(dockerfile.text, encoding="utf-8")
+            secrets = {}
+            for name in dockerfile.secrets:
+                secrets[name] = scratch / f"secret-{name}"
+                secrets[name].touch(mode=0o600)
+                secrets[name].write_bytes(workshop.secrets[name]())
+            wanted = Build(
+                context=context,
+                dockerfile=file,
+                references=cell.references,
+                secrets=secrets,
+                network=dockerfile.network,
+                target="image",
+            )
+
+            def run(wanted: Build) -> Digest:
+                return build(
+                    wanted,
+                    client=self.client,
+                    endpoint=self.engine.endpoint,
+                    host=workshop.host,
+                    scratch=scratch,
+                    on_line=lambda line: workshop.reporter(OutputLine(task=task, line=line)),
+                )
+
+            if dockerfile.smoke:  # before the image gets its names
+                smoke = run(replace(wanted, references=(), target=SMOKE_STAGE))
+                self.engine.remove(smoke)
+            return run(wanted)
+
+
+def _closure(digests: set[str], cell: CellPlan) -> tuple[Node, ...]:
+    """The nodes and all they stand on, in the plan's order."""
+    needed = set(digests)
+    for node in reversed(cell.nodes):
+        if node.digest in needed:
+            needed.update(node.inputs)
+    return tuple(node for node in cell.nodes if node.digest in needed)
