@@ -35,20 +35,36 @@ _DEFAULT_ENV = {"LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRequest:
-    """A file or folder whose digest the plan needs, relative to the spec's root."""
+    """A file or folder whose state the plan needs, relative to the spec's root.
+
+    Attributes:
+        exclude: patterns of what does not matter.
+        commit: asks for the description of the folder's commit rather than for the digest of its files.
+    """
 
     source: str
     exclude: tuple[str, ...] = ()
+    commit: bool = False
 
 
-def tree_requests(cells: Iterable[Cell]) -> frozenset[TreeRequest]:
-    """Every folder and file of the project that the cells copy or build."""
+def tree_requests(cells: Iterable[Cell], locked: Iterable[LockedCell]) -> frozenset[TreeRequest]:
+    """Every folder and file of the project that the cells copy or build.
+
+    Args:
+        cells: of the spec.
+        locked: the same cells of the lock, which knows the projects that other projects bring, and whose version
+            is known.
+    """
     requests = set[TreeRequest]()
     for cell in cells:
         requests.update(TreeRequest(source=item.source, exclude=item.exclude) for item in cell.copy)
         requests.update(
             TreeRequest(source=package.path) for package in cell.packages if isinstance(package, PathPackage)
         )
+    for source in (source for cell in locked for source in cell.sources if source.kind == "path"):
+        requests.add(TreeRequest(source=source.source))
+        if not source.version:
+            requests.add(TreeRequest(source=source.source, commit=True))
     return frozenset(requests)
 
 
@@ -149,9 +165,13 @@ class _CellPlanner:
             self.cell.location,
         )
         tree = self.trees[TreeRequest(source=source.source)] if source.kind == "path" else ""
+        # A version that the lock does not have may come from the project's history: a new tag is another wheel.
+        dated = source.kind == "path" and not source.version
+        commit = self.trees[TreeRequest(source=source.source, commit=True)] if dated else ""
         step = BuildWheel(
             source=source,
             tree_digest=tree,
+            commit=commit,
             python=self.cell.python,
             full_python=self.locked.base.python,
             glibc=self.locked.base.glibc,
@@ -160,7 +180,7 @@ class _CellPlanner:
             location=location,
         )
         inputs = self.system if self.python is None else (*self.system, self.python.digest)
-        node = make_node(step, inputs, f"build {source.name} {source.version}")
+        node = make_node(step, inputs, f"build {source.name} {source.version}".rstrip())
         self.builds.append(node)
         self._add(node)
         return WheelInput(

@@ -68,6 +68,7 @@ class BuildWheel:
     Attributes:
         source: what to build.
         tree_digest: digest of the folder for ``path`` sources, else empty.
+        commit: description of the folder's commit (``v1.2.0-3-g0123456``), where its version comes from there.
         python: ``3.11``, of the interpreter that builds; ``full_python`` is ``3.11.2``, empty when unknown.
         glibc: the base's, empty when unknown.
         platform: what the wheel is for.
@@ -76,6 +77,7 @@ class BuildWheel:
 
     source: LockedSource
     tree_digest: str = ""
+    commit: str = ""
     python: str = ""
     full_python: str = ""
     glibc: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LocalInputs"]
+__all__ = ["LocalInputs", "read_metadata"]
 
 _METADATA: Final = ("pyproject.toml", "setup.cfg", "setup.py")
 _LIST: Final = re.compile(rb"[\w./-]{0,99}(?:require|depend|constraint)[\w./-]{0,99}\.(?:txt|in)\b")
@@ -43,7 +43,7 @@ class LocalInputs:
             from layerwright.layers.scan import scan_tree  # noqa: PLC0415  # start-up: packed files are rare
 
             return scan_tree(place, cache=self.cache).entries[0].sha256
-        found = {name: data for name in _METADATA if (data := _read(place / name)) is not None}
+        found = read_metadata(place)
         for name in sorted({name for data in found.values() for name in _named_lists(data)}):
             data = _read(place / name)
             if data is not None:
@@ -54,6 +54,11 @@ class LocalInputs:
         for name, data in found.items():
             sha256.update(b"%d:%s%d:%s" % (len(name.encode()), name.encode(), len(data), data))
         return sha256.hexdigest()
+
+
+def read_metadata(project: Path) -> dict[str, bytes]:
+    """The files in which a project states its metadata, by name; those that are not there are left out."""
+    return {name: data for name in _METADATA if (data := _read(project / name)) is not None}
 
 
 def _read(path: Path) -> bytes | None:

@@ -19,6 +19,7 @@ from layerwright.oci.platform import Platform
 from layerwright.resolve.ports import PackageRequest, PackageResolver
 from layerwright.sources.fetch import Fetcher
 from layerwright.sources.git import check_out
+from layerwright.sources.history import VERSION_VARIABLES, version_variables, write_description
 from layerwright.sources.unpack import unpack_sdist
 from layerwright.spec.model import GitPackage, Index, IndexPackage
 from layerwright.store.store import Store
@@ -70,6 +71,7 @@ def prepare_source(
     host: HostEnvironment,
     fetcher: Fetcher,
     exclude: Sequence[str] = (),
+    commit: str = "",
     offline: bool = False,
 ) -> Path:
     """Make a writable copy of a project's sources.
@@ -85,6 +87,7 @@ def prepare_source(
         host: the caller's surroundings.
         fetcher: brings sdists.
         exclude: gitignore-style patterns for folders.
+        commit: description of a folder's commit, for tools that take the version from it; see ``describe_commit``.
         offline: nothing may be asked of the network.
 
     Returns:
@@ -98,6 +101,7 @@ def prepare_source(
     match source.kind:
         case "path":
             _copy_tree(root / source.source, into, exclude)
+            write_description(into, commit)
             project = into
         case "git":
             _copy_tree(
@@ -248,13 +252,14 @@ def build_command(*, uv: str, project: str, out: str, python: str, wheelhouse: s
     return (*argv, "--python", python, "--no-python-downloads", "--out-dir", out, "--color", "never", project)
 
 
-def build_environment(source: LockedSource, *, cache: str, home: str) -> dict[str, str]:
+def build_environment(source: LockedSource, *, cache: str, home: str, commit: str = "") -> dict[str, str]:
     """Variables for the build: the same bytes on every machine, and the locked version where history would tell it.
 
     Args:
-        source: what is built. A checkout has no ``.git``, so tools that take the version from it are told.
+        source: what is built. What is built has no ``.git``, so tools that take the version from it are told.
         cache: a writable folder for uv, as the sandbox sees it.
         home: a writable home, as the sandbox sees it.
+        commit: as for ``prepare_source``, which tells setuptools-scm of it.
     """
     variables = {
         "HOME": home,
@@ -269,6 +274,6 @@ def build_environment(source: LockedSource, *, cache: str, home: str) -> dict[st
         "UV_NO_PROGRESS": "1",
     }
     if source.version and source.kind != "sdist":
-        for name in ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION"):
+        for name in ("SETUPTOOLS_SCM_PRETEND_VERSION", *VERSION_VARIABLES):
             variables[name] = source.version
-    return variables
+    return variables | version_variables(commit)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from layerwright.core.errors import UsageError
-from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedWheel
+from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedSource, LockedWheel
 from layerwright.plan.build import TreeRequest, make_plan, tree_requests
 from layerwright.plan.draw import plan_to_json, plan_to_lines
-from layerwright.plan.steps import InstallWheels, RunCommand, SetConfig
+from layerwright.plan.steps import BuildWheel, InstallWheels, RunCommand, SetConfig
 from layerwright.spec.parse import parse_spec
 
 SPEC = """
@@ -199,7 +199,35 @@ def test_base_without_python_is_said_with_its_place(spec):
 
 
 def test_tree_requests_name_what_is_copied(spec):
-    assert tree_requests(spec.cells.values()) == {TreeRequest(source="src")}
+    assert tree_requests(spec.cells.values(), ()) == {TreeRequest(source="src")}
+
+
+def test_a_project_without_a_version_stands_on_its_commit_too(tmp_path):
+    text = SPEC.replace('"small"]', '{ path = "src" }]')
+    (tmp_path / "src").mkdir()
+    spec = parse_spec(text.encode(), file="layerwright.toml", root=tmp_path)
+    known = lock()
+    # `other` was brought by `app`, whose own settings name its folder
+    sources = tuple(
+        LockedSource(name=name, version=version, kind="path", source=folder)
+        for name, version, folder in (("app", "", "src"), ("other", "1", "lib"))
+    )
+    cells = {**known.cells, "base": replace(known.cells["base"], sources=sources)}
+    source, lib = TreeRequest(source="src"), TreeRequest(source="lib")
+    commit = TreeRequest(source="src", commit=True)
+    assert tree_requests(spec.cells.values(), cells.values()) == {source, lib, commit}
+
+    def builds(description):
+        trees = {source: "7" * 64, lib: "8" * 64, commit: description}
+        nodes = make_plan(spec, Lock(cells=cells), trees).cells[0].nodes
+        return [node for node in nodes if isinstance(node.step, BuildWheel)]
+
+    app, other = builds("v1-0-g012345678")
+    assert (app.step.commit, other.step.commit) == ("v1-0-g012345678", "")
+    assert app.title == "build app"
+    tagged_app, tagged_other = builds("v2-0-g012345678")
+    assert tagged_app.digest != app.digest
+    assert tagged_other.digest == other.digest
 
 
 def test_json_has_the_fixed_shape(spec):

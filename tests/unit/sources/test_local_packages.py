@@ -94,7 +94,7 @@ def test_a_wheel_by_path(place):
     assert (wheel.url, wheel.file, wheel.size) == (path, "tool-1.0-py3-none-any.whl", len(data))
     assert wheel.sha256 == hashlib.sha256(data).hexdigest()
     assert str(place.root) not in write_lock(lock)
-    plan = make_plan(place.spec, lock, scan_trees(place.spec, ["infer"]))
+    plan = make_plan(place.spec, lock, scan_trees(place.spec, lock, ["infer"], place.host))
     assert any(isinstance(node.step, InstallWheels) for node in plan.cells[0].nodes)
     place.fetcher(place.store).fetch_wheels([wheel])
     assert place.store.path("wheels", wheel.sha256).read_bytes() == data
@@ -118,7 +118,7 @@ def test_an_sdist_by_path(place, tmp_path):
     [source] = lock.cells["infer"].sources
     assert (source.kind, source.url, source.source) == ("sdist", path, "tool-1.0.tar.gz")
     assert inputs_stand(lock.cells["infer"], LocalInputs(root=place.root).input_digest)
-    plan = make_plan(place.spec, lock, scan_trees(place.spec, ["infer"]))
+    plan = make_plan(place.spec, lock, scan_trees(place.spec, lock, ["infer"], place.host))
     [step] = [node.step for node in plan.cells[0].nodes if isinstance(node.step, BuildWheel)]
     into = tmp_path / "into"
     into.mkdir()

@@ -246,6 +246,19 @@ def test_tools_that_read_the_version_from_history_are_told_it():
     )
 
 
+def test_tools_are_told_the_commit_of_a_folder(surroundings, into):
+    (surroundings["root"] / "pyproject.toml").write_text(project_text("mine"))
+    project = prepare_source(path_source(), into=into, commit="v1.2-0-g012345678", **surroundings)
+    assert "describe-name: v1.2-0-g012345678" in (project / ".git_archival.txt").read_text()
+    assert not (surroundings["root"] / ".git_archival.txt").exists()
+    env = build_environment(
+        replace(path_source(), version=""), cache="/c", home="/h", commit="v1.2-0-g012345678"
+    )
+    assert env["PDM_BUILD_SCM_VERSION"] == "1.2"
+    # the project's own settings decide what setuptools-scm makes of it
+    assert "SETUPTOOLS_SCM_PRETEND_VERSION" not in env
+
+
 def test_the_command_holds_paths_only():
     argv = build_command(uv="/u", project="/p", out="/o", python="/py", wheelhouse="/w")
     assert argv[0] == "/u"

@@ -1,3 +1,7 @@
+import os
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from layerwright.workflow.build import BuildRequest, prepare
 from layerwright.workflow.lock import check_lock
 from layerwright.workflow.memo import recall, remember
 from layerwright.workflow.plan import plan_cells, scan_trees
-from layerwright.workflow.session import Session, short_list
+from layerwright.workflow.session import Session, read_locked, short_list
 from support.packages import project_text
 
 SPEC = """
@@ -111,7 +115,7 @@ def test_a_remembered_build_does_not_hold_when_a_project_changed(session):
         (),
         spec_file=session.start / "layerwright.toml",
         root=spec.root,
-        trees=[(item.source, item.exclude, digest) for item, digest in scan_trees(spec, ["infer"]).items()],
+        trees=scan_trees(spec, read_locked(spec), ["infer"], session.host),
         blobs=[],
         references={},
         document={"built": 1},
@@ -125,3 +129,37 @@ def test_a_line_names_three_and_counts_the_rest():
     assert short_list(["a"]) == "a"
     assert short_list("abc") == "a, b, c"
     assert short_list("abcde") == "a, b, c and 2 more"
+
+
+def test_a_remembered_build_does_not_hold_after_another_commit(session, tmp_path):
+    git = shutil.which("git")
+    assert git, "git makes the test's repository"
+
+    def run(*words):
+        argv = [git, "-C", str(session.start), "-c", "user.name=t", "-c", "user.email=t@example.org", *words]
+        subprocess.run(argv, check=True, capture_output=True)
+
+    project(session).write_text(project_text("app", backend="hatchling") + "# by hatch-vcs\n")
+    lock = session.start / "layerwright.lock"
+    lock.write_text(lock.read_text().replace('version = "1.0"', 'version = ""'))
+    run("init", "-q")
+    run("commit", "-q", "--allow-empty", "-m", "first")
+    here = replace(session, host=replace(session.host, path=os.environ["PATH"]))
+    trees = scan_trees(
+        load_spec(None, here.start), read_locked(load_spec(None, here.start)), ["infer"], here.host
+    )
+    assert [state for request, state in trees.items() if request.commit] != [""]
+    with here.store:
+        remember(
+            here,
+            (),
+            spec_file=here.start / "layerwright.toml",
+            root=here.start,
+            trees=trees,
+            blobs=[],
+            references={},
+            document={"built": 1},
+        )
+        assert recall(here, ()) == {"built": 1}
+        run("tag", "v1.0")
+        assert recall(here, ()) is None
