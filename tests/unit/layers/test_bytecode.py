@@ -1,6 +1,7 @@
 import gzip
 import importlib.util
 import io
+import marshal
 import runpy
 import sys
 import tarfile
@@ -19,6 +20,32 @@ def compile_trees(tmp_path):
     script = tmp_path / "compile_tree.py"
     script.write_text(bytecode_script(), encoding="utf-8")
     return runpy.run_path(str(script))["main"]
+
+
+@pytest.fixture
+def sorted_marshal(tmp_path):
+    script = tmp_path / "compile_tree.py"
+    script.write_text(bytecode_script(), encoding="utf-8")
+    return runpy.run_path(str(script))["SortedMarshal"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, False, ..., 0, -1, 2**31 - 1, -(2**31), 2**31, -(2**100) - 1, 1.5, -0.0, 2j, b"", b"\xff", "", "a",
+        "資", "\ud800", (), ("a", ("a", "b"), "a"), frozenset(), frozenset({None, "b", "a", 3, ("x", None)}),
+        ("x", frozenset({"x", "y"}), "y", "x"),
+    ],
+)  # fmt: skip
+def test_constants_for_older_pythons_come_back(sorted_marshal, value):
+    data = sorted_marshal().dump(value)
+    assert marshal.loads(data) == value
+    assert type(marshal.loads(data)) is type(value)
+
+
+def test_sets_for_older_pythons_are_in_order(sorted_marshal):
+    value = frozenset({"c", "a", "b"})
+    assert [chr(byte) for byte in sorted_marshal().dump(value) if chr(byte) in "abc"] == ["a", "b", "c"]
 
 
 @pytest.fixture

@@ -10,10 +10,16 @@ for another Python.
 from __future__ import annotations
 
 import importlib.util
+import marshal
 import os
 import py_compile
+import struct
 import sys
+import types
 import warnings
+
+SORTS_SETS = sys.version_info >= (3, 11)
+"""Before 3.11, marshal writes a set constant in hash order, and the hash of None is its address: chance."""
 
 
 def find_sources(tree: str) -> list[str]:
@@ -44,6 +50,96 @@ def compile_one(tree: str, out: str, path: str) -> None:
         )
     except (py_compile.PyCompileError, SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return
+    if not SORTS_SETS:
+        with open(target, "rb") as file:
+            header, code = file.read(16), marshal.loads(file.read())  # noqa: S302 - written one line above
+        with open(target, "wb") as file:
+            file.write(header + SortedMarshal().dump(code))
+
+
+class SortedMarshal:
+    """Writes what code objects hold in marshal's format (Python/marshal.c, 3.8 to 3.10), sets in sorted order.
+
+    Strings that come again are references, so that a module's file name is loaded once. Nothing is marked as interned:
+    code objects intern their names when they are made.
+    """
+
+    REFERABLE = 0x80
+
+    def __init__(self, *, references: bool = True) -> None:
+        self.seen: dict[str, int] = {}
+        self.references = references
+
+    def dump(self, value: object) -> bytes:  # noqa: C901 - one line for each type
+        """The value's bytes."""
+        if value is None:
+            return b"N"
+        if value is True:
+            return b"T"
+        if value is False:
+            return b"F"
+        if value is Ellipsis:
+            return b"."
+        if isinstance(value, str):
+            return self.dump_text(value)
+        if isinstance(value, int):
+            return self.dump_integer(value)
+        if isinstance(value, float):
+            return b"g" + struct.pack("<d", value)
+        if isinstance(value, complex):
+            return b"y" + struct.pack("<dd", value.real, value.imag)
+        if isinstance(value, bytes):
+            return b"s" + struct.pack("<i", len(value)) + value
+        if isinstance(value, tuple):
+            return b"(" + struct.pack("<i", len(value)) + b"".join([self.dump(item) for item in value])
+        if isinstance(value, frozenset):
+            items = sorted(value, key=SortedMarshal(references=False).dump)
+            return b">" + struct.pack("<i", len(items)) + b"".join([self.dump(item) for item in items])
+        if isinstance(value, types.CodeType):
+            return self.dump_code(value)
+        raise TypeError(f"no constant of a code object: {value!r}")
+
+    def dump_text(self, value: str) -> bytes:
+        """A string, or where it stood before."""
+        if value in self.seen:
+            return b"r" + struct.pack("<i", self.seen[value])
+        kind = ord("u")
+        if self.references:
+            self.seen[value] = len(self.seen)
+            kind |= self.REFERABLE
+        data = value.encode("utf-8", "surrogatepass")
+        return bytes([kind]) + struct.pack("<i", len(data)) + data
+
+    def dump_integer(self, value: int) -> bytes:
+        """An integer: 32 bits, or digits of 15 bits."""
+        if -(1 << 31) <= value < 1 << 31:
+            return b"i" + struct.pack("<i", value)
+        digits = []
+        left = abs(value)
+        while left:
+            digits.append(left & 0x7FFF)
+            left >>= 15
+        count = len(digits) if value > 0 else -len(digits)
+        return b"l" + struct.pack(f"<i{len(digits)}H", count, *digits)
+
+    def dump_code(self, code: types.CodeType) -> bytes:
+        """A code object, fields in the order of Python/marshal.c."""
+        counts = (
+            code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals, code.co_stacksize,
+            code.co_flags,
+        )  # fmt: skip
+        parts = (
+            code.co_code, code.co_consts, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
+            code.co_filename, code.co_name,
+        )  # fmt: skip
+        lines = getattr(code, "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab")
+        return (
+            b"c"
+            + struct.pack("<6i", *counts)
+            + b"".join([self.dump(part) for part in parts])
+            + struct.pack("<i", code.co_firstlineno)
+            + self.dump(lines)
+        )
 
 
 def compile_share(jobs: list[tuple[str, str, str]], number: int, processes: int) -> None:
