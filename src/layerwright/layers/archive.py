@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from layerwright.core.errors import IntegrityError
+from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.deflate import MAX_STORED
 from layerwright.layers.inflate import InflateError, crc32, inflate, inflate_whole
 from layerwright.layers.names import fault_of_path
@@ -77,9 +77,13 @@ class WheelArchive:
 
         Raises:
             IntegrityError: not a zip file, or a member that no wheel may have.
+            BuildError: it cannot be read.
         """
         self.label = label
-        self._file = path.open("rb", buffering=0)
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise BuildError(f"cannot read the wheel {label} at {path}: {error.strerror}") from error
         try:
             self.members: Mapping[str, Member] = self._read_directory()
         except BaseException:

@@ -23,8 +23,8 @@ def bytecode_script() -> str:
     """Text of the program that compiles trees; it needs nothing but the standard library of Python 3.8 or newer.
 
     Its arguments are pairs of folders: a tree that mirrors the image from its root, and an empty folder that gets the
-    .pyc files at the same paths. ``--processes N`` may come first. The same source gives the same bytes in any order, with
-    any number of processes and any hash seed.
+    .pyc files at the same paths. ``--processes N`` may come first. The same source gives the same bytes in any order,
+    with any number of processes and any hash seed.
     """
     return resources.files("layerwright.layers.guest").joinpath("compile_tree.py").read_text(encoding="utf-8")
 

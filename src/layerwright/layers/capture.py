@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from layerwright.core.errors import BuildError
 from layerwright.layers.compressed import DeflatedBlob
 from layerwright.layers.digests import LayerDigests
+from layerwright.layers.extracted import DISK_FULL
 from layerwright.layers.tar import (
     DIRECTORY,
     END_OF_ARCHIVE,
@@ -59,6 +60,7 @@ def capture_layer(changes: Iterable[CapturedChange], out: BinaryIO) -> LayerDige
 
     Raises:
         BuildError: a device, which no layer should carry, or an entry that cannot be read.
+        OSError: the disk is full.
     """
     ordered = sorted(changes, key=lambda change: walk_order(change.path))
     blob = DeflatedBlob(out)
@@ -68,6 +70,8 @@ def capture_layer(changes: Iterable[CapturedChange], out: BinaryIO) -> LayerDige
             for piece in writer.change(change):
                 blob.write(piece)
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise  # told by whoever owns ``out``
         raise BuildError(f"cannot read what a step changed: {error}") from error
     blob.write(END_OF_ARCHIVE)
     return blob.finish()

@@ -1,11 +1,15 @@
 """Files of a layer written below a folder, with the modes and times the layer has, whatever the umask is."""
 
+import errno
 import os
 from pathlib import Path
 
 from layerwright.layers.tar import MTIME, parents
 
-__all__ = ["TreeWriter"]
+__all__ = ["DISK_FULL", "TreeWriter", "write_all"]
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors that the owner of a folder explains better than we can."""
 
 
 class TreeWriter:

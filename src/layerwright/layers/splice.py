@@ -179,8 +179,8 @@ def wheel_layer(
 
     Raises:
         IntegrityError: a wheel is unsafe, damaged, or its RECORD lies.
-        BuildError: two wheels install one path with different content, or a tree cannot be written.
-        OSError: a wheel cannot be read.
+        BuildError: two wheels install one path with different content, or a wheel cannot be read.
+        OSError: a tree cannot be written.
     """
     with ExitStack() as stack:
         sources = _open_sources(stack, wheels, prefix=prefix, python=python)

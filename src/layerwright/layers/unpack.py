@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from layerwright.core.errors import BuildError, IntegrityError
-from layerwright.layers.extracted import write_all
+from layerwright.layers.extracted import DISK_FULL, write_all
 from layerwright.oci.compression import gunzip
 
 __all__ = ["Unpacked", "extract_layer"]
@@ -55,6 +55,7 @@ def extract_layer(stream: Iterable[bytes], into: Path, *, as_root: bool) -> Unpa
     Raises:
         IntegrityError: damaged, or an entry would leave the folder.
         BuildError: the folder cannot be written, or the blob is compressed in a way not known.
+        OSError: the disk is full.
     """
     chunks = _as_tar(iter(stream))
     unpacker = _Unpacker(os.fsencode(into), as_root=as_root)
@@ -74,6 +75,8 @@ def extract_layer(stream: Iterable[bytes], into: Path, *, as_root: bool) -> Unpa
     except tarfile.TarError as error:
         raise IntegrityError(f"a layer is no sound tar: {error}") from error
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise  # told by whoever owns the folder
         raise BuildError(f"cannot unpack a layer into {into}: {error}") from error
     return unpacker.result()
 

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from layerwright.core.errors import IntegrityError
+from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers import archive as archive_module
 from layerwright.layers import inflate as inflate_module
 from layerwright.layers.archive import READ_CHUNK, WheelArchive
@@ -121,6 +121,11 @@ def test_what_is_no_zip_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(IntegrityError, match="not a readable zip"):
             WheelArchive(path, "x.whl")
+
+
+def test_a_missing_wheel_is_named(tmp_path):
+    with pytest.raises(BuildError, match=r"cannot read the wheel demo\.whl"):
+        WheelArchive(tmp_path / "gone", "demo.whl")
 
 
 class _Wheel:

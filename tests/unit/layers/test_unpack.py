@@ -230,3 +230,12 @@ def test_the_stream_is_read_to_its_end(tmp_path):
 
     extract_layer(chunks(), tmp_path, as_root=False)
     assert ended
+
+
+def test_a_full_disk_is_left_to_the_folder_s_owner(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        extract_layer([tar_of(file("f"))], tmp_path, as_root=False)
