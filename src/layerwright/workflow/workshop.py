@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright.core.errors import UsageError
+from layerwright.core.events import Notice
 from layerwright.spec.model import Secret, Spec
 from layerwright.workflow.session import Session
 
@@ -98,6 +99,13 @@ def sandbox_capabilities(session: Session) -> "Capabilities":
         with store.scratch() as scratch:
             capabilities = probe(session.host, scratch)
         store.write_record("sandbox", key, capabilities.to_json())
+    if not capabilities.overlay:
+        session.reporter(
+            Notice(
+                message="nothing can be mounted here (an ordinary container?): images are put together from copies "
+                "and links, programs run in a chroot, and their mounted folders are copied in and back"
+            )
+        )
     return capabilities
 
 

@@ -137,7 +137,8 @@ def _compile(
                 [path for path, _ in system],
                 scratch=scratch,
                 capabilities=capabilities,
-                linkable=[path for path, private in system if not private],
+                # Nothing but our own program runs here, and it writes to its out folders alone.
+                linkable=[path for path, _ in system],
             )
         )
         command = Command(
