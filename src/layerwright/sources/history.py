@@ -26,6 +26,7 @@ _DIGITS: Final = 9
 """Of a commit's name in a version: fixed, as git's own choice grows with the repository."""
 
 _ARCHIVAL: Final = ".git_archival.txt"
+_NOTES: Final = ("scm_version.json", "scm_file_list.json")
 _PLACEHOLDER: Final = b"$Format:"
 _TOOLS: Final = re.compile(
     rb"setuptools[-_]scm|hatch[-_]vcs|\bpbr\b|dynamic[-_]versioning|versioneer|versioningit|dunamai"
@@ -87,6 +88,9 @@ def describe_commit(folder: Path, host: HostEnvironment) -> str:
 def write_description(project: Path, description: str) -> None:
     """Put the description where setuptools-scm finds it; one that an archive really brought is kept.
 
+    Notes that setuptools-scm left beside the project, when it was last resolved or built, are taken away: it trusts
+    them more, and they are of that day's commit.
+
     Args:
         project: a copy of the project.
         description: of ``describe_commit``; empty for none.
@@ -97,6 +101,9 @@ def write_description(project: Path, description: str) -> None:
         return
     if file.is_symlink():
         raise BuildError(f"{_ARCHIVAL} of {project.name} is a link", hint="make it a file")
+    for name in _NOTES:
+        for note in (*project.glob(f"*.egg-info/{name}"), *project.glob(f"*/*.egg-info/{name}")):
+            note.unlink()
     node = found["node"].removeprefix("g")
     file.write_text(f"node: {node}\ndescribe-name: {description}\n", encoding="utf-8")
 

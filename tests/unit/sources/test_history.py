@@ -124,6 +124,18 @@ def test_a_template_is_filled_in_and_a_real_description_is_kept(tmp_path):
     assert "v9-0-gabc" in file.read_text()
 
 
+def test_notes_of_an_earlier_commit_are_taken_away(tmp_path):
+    for folder in (tmp_path / "app.egg-info", tmp_path / "src" / "app.egg-info"):
+        folder.mkdir(parents=True)
+        (folder / "scm_version.json").write_text("{}")
+        (folder / "PKG-INFO").write_text("")
+    write_description(tmp_path, "")
+    assert len(list(tmp_path.rglob("scm_version.json"))) == 2
+    write_description(tmp_path, "v1.2.0-3-g012345678")
+    assert list(tmp_path.rglob("scm_version.json")) == []
+    assert len(list(tmp_path.rglob("PKG-INFO"))) == 2
+
+
 def test_nothing_is_written_through_a_link(tmp_path):
     target = tmp_path / "elsewhere"
     (tmp_path / "app").mkdir()
