@@ -77,6 +77,7 @@ class _Stage:
 
     def __init__(self, rootfs: Rootfs) -> None:
         self._root = rootfs.path
+        self._work = rootfs.work.resolve()
         self._aside = rootfs.work / "aside"
         self._made: list[Path] = []
         self._moved: list[tuple[Path, Path]] = []
@@ -86,7 +87,9 @@ class _Stage:
         place = self._free(bind.target)
         self._made.append(place)
         before: _Before = {}
-        _bring_in(bind.source.resolve(), place, "", before, link=not bind.read_only)
+        source = bind.source.resolve()
+        # A folder that holds the tree itself, as a home with the store in it does, must not be taken in forever.
+        _bring_in(source, place, "", before, link=not bind.read_only, without=self._work)
         return place, before
 
     def write(self, path: str, content: bytes, mode: int, owner: tuple[int, int]) -> None:
@@ -164,12 +167,14 @@ def _resolve(root: Path, path: str) -> str:
     raise OSError(f"too many links in {path}")
 
 
-def _bring_in(source: Path, place: Path, path: str, before: _Before, *, link: bool) -> None:
+def _bring_in(source: Path, place: Path, path: str, before: _Before, *, link: bool, without: Path) -> None:
+    if source == without:
+        return
     status = source.lstat()
     if stat.S_ISDIR(status.st_mode):
         place.mkdir(mode=0o700)
         for entry in source.iterdir():
-            _bring_in(entry, place / entry.name, f"{path}/{entry.name}", before, link=link)
+            _bring_in(entry, place / entry.name, f"{path}/{entry.name}", before, link=link, without=without)
         take_attributes(os.fspath(source), os.fspath(place), status)
     elif stat.S_ISLNK(status.st_mode):
         place.symlink_to(source.readlink())

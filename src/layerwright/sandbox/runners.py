@@ -127,6 +127,12 @@ def bubblewrap_argv(
             argv += ["--ro-bind" if flags & kernel.MS_RDONLY else "--bind", source, target]
         elif kind == "bind" and flags & kernel.MS_REC:
             argv += ["--dev-bind", source, target]
+        elif kind == "readonly" and Path(target).exists():
+            argv += ["--ro-bind", target, target]
+        elif kind == "mask" and Path(target).is_dir():
+            argv += ["--tmpfs", target, "--remount-ro", target]
+        elif kind == "mask" and Path(target).exists():
+            argv += ["--ro-bind", "/dev/null", target]
         elif kind == "tmpfs" and target == "/dev/shm":  # noqa: S108  a mount point
             argv += ["--perms", "1777", "--size", str(command.shm_size), "--tmpfs", target]
     argv += ["--clearenv"]
@@ -143,7 +149,8 @@ def bundle_config(
     Resource limits are left out: raising one that the host has lowered fails.
     """
     names = [f"CAP_{name}" for name in _NAMES]
-    namespaces = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
+    # No process namespace: the helper has made one, and its first process is a better init than the program.
+    namespaces = [{"type": kind} for kind in ("ipc", "uts", "mount")]
     config: dict[str, Any] = {
         "ociVersion": "1.0.2",
         "root": {"path": str(rootfs.path)},
