@@ -16,7 +16,7 @@ from layerwright.workflow.scans import file_digests
 from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells, short_list
 from layerwright.workflow.workshop import make_workshop
 
-__all__ = ["BuildRequest", "Built", "build_images", "keep_in_mind", "only_image"]
+__all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "only_image", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,10 @@ class BuildRequest:
     Attributes:
         images: images or cells; empty for all.
         locked: the lock must fit the spec as it is; it is never written.
-        backend: ``native`` or ``docker``.
     """
 
     images: tuple[str, ...] = ()
     locked: bool = False
-    backend: str = "native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

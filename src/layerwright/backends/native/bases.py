@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from layerwright.backends.base import BuiltLayer
-from layerwright.backends.native.blobs import blob_tar
+from layerwright.backends.native.blobs import blob_tar, unpack
 from layerwright.backends.native.files import write_blob
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError, IntegrityError, NetworkError
-from layerwright.layers import extract_layer, tar_to_layer
+from layerwright.layers import tar_to_layer
 from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
@@ -165,7 +165,7 @@ def _with_trees(workshop: Workshop, result: NodeResult) -> NodeResult:
         key = layer.diff_id.hex
         if store.tree(key) is None:
             with store.make_tree(key) as folder:
-                extract_layer(counted, folder, as_root=workshop.host.uid == 0)
+                unpack(counted, folder, as_root=workshop.host.uid == 0)
         if not layer.tar_size:
             for _ in counted:  # what follows the end of the archive belongs to the tar as well
                 pass

@@ -1,18 +1,17 @@
 """The bytes and the extracted trees of built layers, made from the store when they are asked for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from layerwright.backends.base import BuiltLayer, WheelPart
-from layerwright.core.errors import IntegrityError
+from layerwright.core.errors import EngineError, IntegrityError
 from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
-from layerwright.oci.blobs import verified
 from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER, Layer
 from layerwright.store import Store
 
-__all__ = ["StoreBlobs", "blob_tar", "layer_trees", "wheel_files", "wheel_tree_key"]
+__all__ = ["StoreBlobs", "blob_tar", "layer_trees", "unpack", "wheel_files", "wheel_tree_key"]
 
 _CHUNK = 1 << 20
 
@@ -63,12 +62,7 @@ class StoreBlobs:
         if not built.wheels:
             return self.store.read("blobs", built.digest.hex)
         files = wheel_files(self.store, built.wheels)
-        return verified(
-            emit_blob(files, prefix=built.prefix, python=built.python),
-            built.digest,
-            size=built.size,
-            what=f"the layer of {built.created_by}",
-        )
+        return emit_blob(files, prefix=built.prefix, python=built.python, expected=built.digest)
 
     def open_tar(self, layer: Layer) -> Iterator[bytes]:
         """The tar as its diff id names it.
@@ -80,12 +74,7 @@ class StoreBlobs:
         if not built.wheels:
             return blob_tar(self.store, built)
         files = wheel_files(self.store, built.wheels)
-        return verified(
-            emit_tar(files, prefix=built.prefix, python=built.python),
-            built.diff_id,
-            size=built.tar_size,
-            what=f"the tar of {built.created_by}",
-        )
+        return emit_tar(files, prefix=built.prefix, python=built.python, expected=built.diff_id)
 
 
 def wheel_tree_key(part: WheelPart, *, prefix: str, python: str) -> str:
@@ -111,11 +100,27 @@ def layer_trees(store: Store, layer: BuiltLayer, *, as_root: bool) -> tuple[Path
     found = store.tree(key)
     if found is None:
         with store.make_tree(key) as folder:
-            extract_layer(StoreBlobs(store, [layer]).open_tar(layer.plain), folder, as_root=as_root)
+            unpack(StoreBlobs(store, [layer]).open_tar(layer.plain), folder, as_root=as_root)
         found = store.tree(key)
     if found is None:
         raise IntegrityError(f"the tree of layer {layer.diff_id.short} vanished while it was being used")
     return (found,)
+
+
+def unpack(tar: Iterable[bytes], folder: Path, *, as_root: bool) -> None:
+    """Extract a layer's tar into an empty folder, as a lower of an overlay.
+
+    Raises:
+        EngineError: the layer deletes files of those below, and the kernel lets us make no mark for that.
+    """
+    unpacked = extract_layer(tar, folder, as_root=as_root)
+    if unpacked.whiteouts or unpacked.opaque:
+        first = (*unpacked.whiteouts, *unpacked.opaque)[0]
+        raise EngineError(
+            f"a layer deletes files of the layers below it (such as {first}), and the kernel lets this user make no "
+            "mark for that",
+            hint="run as root, or start from a base with one layer",
+        )
 
 
 def _extract_wheel(store: Store, layer: BuiltLayer, part: WheelPart, key: str) -> Path:

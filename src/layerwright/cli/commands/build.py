@@ -3,13 +3,14 @@
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
 from layerwright.cli.reporters import format_size
+from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.workflow.report import outcome_document, unchanged
 
 __all__ = ["add"]
@@ -50,12 +51,14 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def _build(context: Context, options: argparse.Namespace) -> int:
     started = time.monotonic()
+    if options.backend == "docker":
+        return _build_with_docker(context, options)
     outputs = []
     if options.output:
         from layerwright.workflow.outputs import parse_outputs  # noqa: PLC0415 - start-up
 
         outputs = list(parse_outputs(options.output, folder=Path.cwd()))
-    elif options.backend == "native":
+    else:
         from layerwright.workflow.memo import recall  # noqa: PLC0415 - start-up
 
         known = recall(context.session, options.images)
@@ -64,22 +67,40 @@ def _build(context: Context, options: argparse.Namespace) -> int:
             return 0
     from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
 
-    request = BuildRequest(images=tuple(options.images), locked=options.locked, backend=options.backend)
+    request = BuildRequest(images=tuple(options.images), locked=options.locked)
     built = build_images(context.session, request)
     document = outcome_document(built.outcome)
-    if options.backend == "native" and not built.outcome.failures:
+    if not built.outcome.failures:
         keep_in_mind(context.session, request, built, document)
     if outputs:
         from layerwright.workflow.outputs import deliver  # noqa: PLC0415 - start-up
 
         document["outputs"] = list(deliver(context.session, built.outcome.images, outputs))
     _print(context, document)
-    for failure in built.outcome.failures:
-        from layerwright.cli.main import print_error  # noqa: PLC0415 - import cycle at start
+    return _tell_failures(context, [(failure.cell, failure.error) for failure in built.outcome.failures])
 
-        context.terminal.tell(f"{failure.cell}: failed")
-        print_error(context.terminal, failure.error)
-    return built.outcome.failures[0].error.exit_code if built.outcome.failures else 0
+
+def _build_with_docker(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.workflow.build import BuildRequest  # noqa: PLC0415 - start-up
+    from layerwright.workflow.docker import build_with_docker  # noqa: PLC0415 - start-up
+
+    if options.output and options.output != ["docker"]:
+        raise UsageError(
+            "the docker backend leaves images in the engine", hint="leave --output out, or build natively"
+        )
+    request = BuildRequest(images=tuple(options.images), locked=options.locked)
+    document, failures = build_with_docker(context.session, request)
+    _print(context, document)
+    return _tell_failures(context, failures)
+
+
+def _tell_failures(context: Context, failures: Sequence[tuple[str, LayerwrightError]]) -> int:
+    from layerwright.cli.main import print_error  # noqa: PLC0415 - import cycle at start
+
+    for cell, error in failures:
+        context.terminal.tell(f"{cell}: failed")
+        print_error(context.terminal, error)
+    return failures[0][1].exit_code if failures else 0
 
 
 def _print(context: Context, document: Mapping[str, Any]) -> None:
