@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import random
 import tarfile
 import zipfile
 
@@ -73,3 +74,19 @@ def project_text(name, version="1.0", *, requires=(), extras=None, backend="hatc
 
 def _record_hash(data):
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+def make_heavy_wheel(name, version="1.0", *, requires=(), size=1_200_000):
+    """A wheel that is large enough for a layer of its own, with a little code; the payload depends on the name."""
+    stem = name.replace("-", "_")
+    files = {
+        f"{stem}/__init__.py": f"VERSION = {version!r}\n".encode(),
+        f"{stem}/data.bin": random.Random(name).randbytes(size),
+    }
+    files |= {
+        f"{stem}/part{number}.py": b"".join(
+            f"def f{line}(x={{1, 'a', None}}):\n    return x\n\n".encode() for line in range(40)
+        )
+        for number in range(5)
+    }
+    return make_wheel(name, version, requires=requires, files=files)

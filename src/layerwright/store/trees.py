@@ -75,7 +75,9 @@ class Trees:
             with told_when_full(self._layout.root, needed=size):
                 temporary.mkdir(mode=0o700)
                 root = temporary / "root"
-                root.mkdir(mode=0o755)
+                root.mkdir()
+                # Whatever the umask is: the uppermost tree's own mode is that of the container's root folder.
+                root.chmod(0o755)
             with told_when_full(self._layout.root, needed=size, doubtful=True):
                 yield root
             with told_when_full(self._layout.root, needed=size):
