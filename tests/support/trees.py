@@ -1,14 +1,14 @@
 """File trees of images, for comparing what two backends built.
 
-A tree is a mapping of path to entry. Docker's comes from ``docker export``: the layers as the engine merged them. Ours comes
-from the layers' tars, applied here by the rules of the OCI image specification, ``layer.md``.
+A tree is a mapping of path to entry. Docker's comes from ``docker export``: the layers as the engine merged them. Ours
+comes from the layers' tars, applied here by the rules of the OCI image specification, ``layer.md``.
 """
 
 import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from layerwright.engines.docker import DockerEngine
 from layerwright.oci.blobs import BlobSource
@@ -16,7 +16,11 @@ from layerwright.oci.image import Image
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
-_MADE_BY_DOCKER = frozenset({".dockerenv", "dev/console", "dev/pts", "dev/shm", "etc/hostname", "etc/hosts", "etc/mtab"})
+_SMALL = 64 << 10
+_MADE_BY_DOCKER = frozenset(
+    {".dockerenv", "dev", "dev/console", "dev/pts", "dev/shm", "etc/hostname", "etc/hosts", "etc/mtab"}
+    | {"etc/resolv.conf", "proc", "sys"}
+)
 """What ``docker create`` puts into every container."""
 
 
@@ -28,6 +32,7 @@ class Entry:
         kind: ``file``, ``folder``, ``link`` or the tar's type for the rest.
         mode: permission bits; 0 for links.
         content: sha256 of a file, target of a link.
+        data: bytes of small files, for comparing what they mean.
     """
 
     kind: str
@@ -35,6 +40,7 @@ class Entry:
     uid: int
     gid: int
     content: str = ""
+    data: bytes = field(default=b"", compare=False, repr=False)
 
 
 Tree = dict[str, Entry]
@@ -80,7 +86,9 @@ def tree_in_docker(engine: DockerEngine, reference: str) -> Tree:
     )
     container = made.json()["Id"]
     try:
-        tree = tree_of_tar(io.BufferedReader(Chunks(transport.stream(f"{api}/containers/{container}/export"))))
+        tree = tree_of_tar(
+            io.BufferedReader(Chunks(transport.stream(f"{api}/containers/{container}/export")))
+        )
     finally:
         transport.request("DELETE", f"{api}/containers/{container}?force=true")
     return {path: entry for path, entry in tree.items() if path not in _MADE_BY_DOCKER}
@@ -96,6 +104,13 @@ def differences(
         if one != other and not allowed(path) and path not in _MADE_BY_DOCKER:
             found.append(f"{path}: {one} | {other}")
     return found
+
+
+def file_in_tree(tree: Mapping[str, Entry], path: str) -> bytes:
+    """Content of a small file."""
+    entry = tree[path]
+    assert hashlib.sha256(entry.data).hexdigest() == entry.content, path
+    return entry.data
 
 
 class Chunks(io.RawIOBase):
@@ -125,7 +140,12 @@ def _clean(name: str) -> str:
 
 
 def _put(
-    tree: Tree, path: str, member: tarfile.TarInfo, archive: tarfile.TarFile, *, below: Mapping[str, Entry] | None = None
+    tree: Tree,
+    path: str,
+    member: tarfile.TarInfo,
+    archive: tarfile.TarFile,
+    *,
+    below: Mapping[str, Entry] | None = None,
 ) -> None:
     if not path:
         return
@@ -138,10 +158,11 @@ def _put(
         target = _clean(member.linkname)
         tree[path] = replace(tree[target] if target in tree else (below or {})[target])
     elif member.isfile():
-        data = archive.extractfile(member)
-        assert data is not None
-        digest = hashlib.file_digest(data, "sha256").hexdigest()
-        tree[path] = Entry("file", member.mode & 0o7777, **owner, content=digest)
+        file = archive.extractfile(member)
+        assert file is not None
+        data = file.read() if member.size < _SMALL else b""
+        digest = (hashlib.sha256(data) if data else hashlib.file_digest(file, "sha256")).hexdigest()
+        tree[path] = Entry("file", member.mode & 0o7777, **owner, content=digest, data=data)
     else:
         tree[path] = Entry(member.type.decode(), member.mode & 0o7777, **owner)
 

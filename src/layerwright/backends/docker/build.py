@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from layerwright.backends.docker.context import make_context
-from layerwright.backends.docker.dockerfile import SMOKE_STAGE, Dockerfile, write_dockerfile
+from layerwright.backends.docker.dockerfile import IMAGE_STAGE, SMOKE_STAGE, Dockerfile, write_dockerfile
 from layerwright.backends.native.blobs import StoreBlobs
 from layerwright.backends.native.builder import NativeBackend
 from layerwright.backends.native.commands import base_config
@@ -186,7 +186,7 @@ class DockerBackend:
                 references=cell.references,
                 secrets=secrets,
                 network=dockerfile.network,
-                target="image",
+                target=IMAGE_STAGE,
             )
 
             def run(wanted: Build) -> Digest:

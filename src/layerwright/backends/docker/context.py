@@ -18,6 +18,7 @@ from layerwright.backends.native.realise import direct_url, realise
 from layerwright.backends.native.results import read_result, write_result
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
+from layerwright.layers import bytecode_script
 from layerwright.plan.steps import InstallApt, Node
 from layerwright.sources.uv import find_uv
 
@@ -51,6 +52,7 @@ def make_context(folder: Path, dockerfile: Dockerfile, nodes: Mapping[str, Node]
         _link(find_uv(workshop.host), tools / "uv")
         guest = files("layerwright.backends.docker.guest").joinpath("install_wheels.py")
         (tools / "install_wheels.py").write_bytes(guest.read_bytes())
+        (tools / "compile_tree.py").write_text(bytecode_script(), encoding="utf-8")
         for name, group in dockerfile.groups.items():
             particulars = {
                 canonicalize_name(wheel.name): {"requested": wheel.requested, "direct_url": direct_url(wheel)}
@@ -115,7 +117,9 @@ def _apt(place: Path, step: InstallApt, workshop: Workshop) -> None:
     (place / "build").write_text(
         "export HOME=/root LC_ALL=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true\n"
         f"export APT_CONFIG={APT_MOUNT}/apt.conf SOURCE_DATE_EPOCH={epoch}\n"
+        # Traces of the run go; what the base itself has under these names stays.
+        f"ls -d {traces} > {APT_MOUNT}/before 2> /dev/null || true\n"
         f"/bin/sh -eu {APT_MOUNT}/install\n"
-        f"rm -rf {traces}\n",
+        f'for trace in {traces}; do grep -qxF "$trace" {APT_MOUNT}/before || rm -rf "$trace"; done\n',
         encoding="utf-8",
     )

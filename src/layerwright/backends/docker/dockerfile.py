@@ -25,12 +25,15 @@ from layerwright.plan.steps import (
     WheelInput,
 )
 
-__all__ = ["APT_MOUNT", "SMOKE_STAGE", "Dockerfile", "write_dockerfile"]
+__all__ = ["APT_MOUNT", "IMAGE_STAGE", "SMOKE_STAGE", "Dockerfile", "write_dockerfile"]
 
 APT_MOUNT: Final = "/dev/layerwright-apt"
+IMAGE_STAGE: Final = "image"
 SMOKE_STAGE: Final = "smoke"
 _WHEELS: Final = "/dev/layerwright-wheels"
 _TOOLS: Final = "/dev/layerwright-tools"
+_TREE: Final = "/dev/layerwright-tree"
+_FILES: Final = "files"
 _SECRETS: Final = "/run/secrets"
 
 
@@ -74,7 +77,7 @@ def write_dockerfile(
         BuildError: a value that a Dockerfile cannot hold.
     """
     writer = _Writer(cell, environment, built)
-    writer.lines.append(f"FROM {base} AS image")
+    writer.begin(base)
     for node in cell.nodes:
         writer.step(node.digest, node.step)
     return writer.finish()
@@ -102,6 +105,10 @@ class _Writer:
             if isinstance(node.step, InstallWheels) and node.step.part == "bytecode"
         ]
         self._last_bytecode = bytecode[-1] if bytecode else ""
+
+    def begin(self, base: str) -> None:
+        """The first stage; with bytecode there is a second one, which sees the first one's files."""
+        self.lines.append(f"FROM {base} AS {_FILES if self._last_bytecode else IMAGE_STAGE}")
 
     def step(self, digest: str, step: Step) -> None:
         """Write one step."""
@@ -132,7 +139,7 @@ class _Writer:
         """The file; smoke tests stand in a stage of their own, which leaves nothing in the image."""
         lines = list(self.lines)
         if self._smoke:
-            lines += [f"FROM image AS {SMOKE_STAGE}", *self._smoke]
+            lines += [f"FROM {IMAGE_STAGE} AS {SMOKE_STAGE}", *self._smoke]
         return Dockerfile(
             text="\n".join(lines) + "\n",
             trees=self._trees,
@@ -153,11 +160,10 @@ class _Writer:
         )
 
     def _install_wheels(self, step: InstallWheels) -> None:
-        for wheel in step.wheels:
-            known = self._built[wheel.built_by] if wheel.built_by else wheel
-            self._wheels[known.file] = known
+        wheels = tuple(self._built[wheel.built_by] if wheel.built_by else wheel for wheel in step.wheels)
+        self._wheels.update((wheel.file, wheel) for wheel in wheels)
         group = f"wheels-{len(self._groups)}.json"
-        self._groups[group] = step.wheels
+        self._groups[group] = wheels
         python = f"{step.prefix}/bin/python"
         packages = f"{step.prefix}/lib/python{step.python}/site-packages"
         install = [python, "-IB", f"{_TOOLS}/install_wheels.py", packages, f"{_TOOLS}/{group}"]
@@ -170,22 +176,23 @@ class _Writer:
             f"--python={python}",
         ]
         # By name and version rather than by file, since files leave a direct_url.json behind.
-        install += [f"{wheel.name}=={wheel.version}" for wheel in step.wheels]
+        install += [f"{wheel.name}=={wheel.version}" for wheel in wheels]
         self.lines.append(
             f"RUN --mount=type=bind,source=wheels,target={_WHEELS}"
             f" --mount=type=bind,source=tools,target={_TOOLS} " + argv(install, what="a wheel's name")
         )
 
     def _compile(self, step: InstallWheels) -> None:
-        # One step for all wheels. Status 1 says that some file does not compile: templates, or for another Python.
-        packages = f"{step.prefix}/lib/python{step.python}/site-packages"
-        compiler = (
-            f"{step.prefix}/bin/python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash {packages}"
-        )
-        script = f'status=0; {compiler} > /dev/null || status=$?; [ "$status" -le 1 ]'
-        self.lines.append(
-            "RUN " + argv(["/usr/bin/env", "PYTHONHASHSEED=0", "/bin/sh", "-c", script], what="a path")
-        )
+        """One step for all wheels: the program that compiles natively, from the files so far into the image."""
+        python = f"{step.prefix}/bin/python"
+        command = [python, "-I", "-S", f"{_TOOLS}/compile_tree.py", _TREE, "/"]
+        self.lines += [
+            # What is compiled is seen where it was before the step, so that tracebacks and bytecode name its place.
+            f"FROM {_FILES} AS {IMAGE_STAGE}",
+            f"RUN --mount=type=bind,from={_FILES},source={step.prefix},target={_TREE}{step.prefix}"
+            f" --mount=type=bind,source=tools,target={_TOOLS} "
+            + argv(["/usr/bin/env", "PYTHONHASHSEED=0", "LC_ALL=C.UTF-8", *command], what="a path"),
+        ]
 
     def _run(self, step: RunCommand) -> list[str]:
         mounts = "".join(

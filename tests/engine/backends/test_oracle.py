@@ -1,0 +1,153 @@
+"""One plan, two backends, one file tree: docs/explanation/oracle.md has the differences that are allowed."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from layerwright.backends.docker.build import DockerBackend
+from layerwright.backends.native.blobs import StoreBlobs
+from layerwright.core.errors import EngineError
+from layerwright.core.events import SilentReporter
+from layerwright.engines.docker import DockerEngine, find_docker
+from layerwright.host.environment import HostEnvironment
+from layerwright.oci.fields import Fields
+from layerwright.oci.media import CONFIG_LIMIT
+from layerwright.workflow.build import BuildRequest, Built, build_prepared, prepare
+from layerwright.workflow.session import Session
+from layerwright.workflow.workshop import make_workshop
+from support.trees import Tree, differences, file_in_tree, tree_in_docker, tree_of_layers
+
+pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.timeout(600)]
+
+SPEC = r'''
+[project]
+name = "oracle"
+
+[images.app]
+from = "debian:bookworm"
+python = "3.11"
+name = "layerwright-test-oracle"
+tags = ["1"]
+apt = ["libjpeg62-turbo", "ed"]
+packages = ["pyyaml", "uvicorn", { path = "project" }]
+copy = [{ from = "src", to = "/code/src" }]
+run = [
+  { script = """
+    echo "$GREETING" > /code/made
+    mkdir -p /opt/extra
+    ln -s made /code/link
+    rm /usr/share/base-files/motd
+    """ },
+  { script = """
+    test "$(cat /run/secrets/token)" = very-secret
+    umask 077
+    id -u > /opt/extra/uid
+    """, secrets = ["token"] },
+]
+smoke = ["python -c 'import yaml, own; assert own.VALUE == 1'"]
+workdir = "/code"
+entrypoint = ["python", "-c"]
+command = ["print('$HOME \\ \" ok')"]
+env = { GREETING = "a \"b\" $HOME \\ 'c' 中文 #x" }
+labels = { "org.example/a b" = "x $y \\" }
+
+[secrets.token]
+env = "LAYERWRIGHT_TEST_TOKEN"
+'''
+
+
+@pytest.fixture(scope="module")
+def engine() -> DockerEngine:
+    try:
+        return find_docker(HostEnvironment.gather(os.environ))
+    except EngineError as error:
+        pytest.skip(f"no Docker engine answers: {error}")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    root = tmp_path_factory.mktemp("oracle")
+    (root / "layerwright.toml").write_text(SPEC, encoding="utf-8")
+    source = root / "src"
+    (source / "空 folder").mkdir(parents=True)
+    (source / "a.py").write_text("print(1)\n")
+    (source / "空 folder" / "$x 'y' \"z\".txt").write_text("data")
+    (source / "link").symlink_to("a.py")
+    program = source / "run.sh"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    project = root / "project"
+    project.mkdir()
+    (project / "own.py").write_text("VALUE = 1\n\n\ndef main():\n    print(VALUE)\n")
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "own"\nversion = "1"\ndescription = "ours"\nscripts = {own-program = "own:main"}\n'
+        '[build-system]\nrequires = ["flit_core>=3.12,<4"]\nbuild-backend = "flit_core.buildapi"\n'
+    )
+    host = HostEnvironment.gather({**os.environ, "LAYERWRIGHT_TEST_TOKEN": "very-secret"})
+    return Session(
+        host=host,
+        reporter=SilentReporter(),
+        start=root,
+        spec_file=None,
+        store_root=tmp_path_factory.mktemp("store"),
+        offline=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def native(session: Session, engine: DockerEngine) -> Built:
+    return build_prepared(session, prepare(session, BuildRequest(images=())))
+
+
+@pytest.fixture(scope="module")
+def trees(native: Built, session: Session, engine: DockerEngine) -> Iterator[tuple[Tree, Tree]]:
+    backend = DockerBackend(make_workshop(session, native.spec), engine)
+    assert backend.unsupported(native.plan) == {}
+    made = backend.build(native.plan.cells[0])
+    (image,) = native.outcome.images
+    ours = tree_of_layers(image.image, StoreBlobs(session.store, image.layers))
+    yield ours, tree_in_docker(engine, made.references[0])
+    engine.remove(made.references[0])
+
+
+def test_the_trees_are_equal(trees: tuple[Tree, Tree]) -> None:
+    ours, theirs = trees
+    scripts = {"opt/venv/bin/uvicorn", "opt/venv/bin/own-program"}
+    records = {path for path in ours if path.endswith(".dist-info/RECORD")}
+
+    def allowed(path: str) -> bool:
+        if path in scripts:  # other words in the same program
+            return ours[path].mode == theirs[path].mode == 0o755
+        if path in records:  # the rows of these scripts
+            return rows(ours, path) == rows(theirs, path)
+        return path == "run/secrets"  # where BuildKit had mounted them
+
+    assert differences(ours, theirs, allowed=allowed) == []
+    assert len(ours) > 5000
+    assert ours["opt/extra/uid"].mode == 0o600
+    assert ours["code/src/空 folder/$x 'y' \"z\".txt"].mode == 0o644
+    assert "usr/share/base-files/motd" not in theirs
+
+
+def rows(tree: Tree, path: str) -> list[list[str]]:
+    text = file_in_tree(tree, path).decode()
+    return [row for row in csv.reader(io.StringIO(text)) if "/bin/" not in row[0]]
+
+
+def test_the_configs_say_the_same(native: Built, trees: tuple[Tree, Tree], engine: DockerEngine) -> None:
+    (image,) = native.outcome.images
+    ours = Fields.parse(image.image.config, what="the config", limit=CONFIG_LIMIT).child("config").values
+    made = engine.inspect(image.references[0])
+    assert made is not None
+    for key in ("Entrypoint", "Cmd", "WorkingDir", "Labels"):
+        assert made.config[key] == ours[key], key
+    assert sorted(made.config["Env"]) == sorted(ours["Env"])
+
+
+def test_no_secret_is_left(trees: tuple[Tree, Tree]) -> None:
+    for tree in trees:
+        assert not any(path.startswith("run/secrets/") for path in tree)
+        assert not any(b"very-secret" in entry.data for entry in tree.values())
