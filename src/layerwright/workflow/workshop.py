@@ -114,20 +114,24 @@ def _machine_key(session: Session) -> str:
     import hashlib  # noqa: PLC0415 - start-up
 
     facts: Mapping[str, object] = {
-        "boot": _boot_id(),
-        "uid": session.host.uid,
-        "path": [
-            (folder, Path(folder).stat().st_mtime_ns)
-            for folder in session.host.path.split(":")
-            if Path(folder).is_dir()
-        ],
-        "namespaces": [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("mnt", "user", "net")],
+        "boot": _read("/proc/sys/kernel/random/boot_id"),
+        "user": (session.host.caller_uid, session.host.uid, _read("/proc/self/uid_map")),
+        "container": str(Path("/proc/self/ns/mnt").readlink()),
+        "programs": [(folder, _changed(folder)) for folder in session.host.path.split(":")],
     }
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-def _boot_id() -> str:
+def _changed(folder: str) -> int:
+    """When something was last installed there, nanoseconds; 0 for folders that are not ours to see."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
     except OSError:
         return ""
