@@ -54,7 +54,7 @@ def main(orders_descriptor: int, report_descriptor: int) -> NoReturn:
         with open(orders_descriptor, "rb") as stream:
             orders: Orders = marshal.loads(stream.read())  # noqa: S302  written by our parent
         code = _outer(orders, report_descriptor)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  leaving by os._exit would hide it
         _report(report_descriptor, error)
     finally:
         os._exit(code)
@@ -146,7 +146,7 @@ def _init(orders: Orders, report: int, old_mask: Any) -> NoReturn:  # noqa: ANN4
         code = _supervise(target)
         if not flags & kernel.CLONE_NEWPID:
             _end_descendants()
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  leaving by os._exit would hide it
         _report(report, error)
     finally:
         os._exit(code)
@@ -177,7 +177,7 @@ def _target(
         kernel.die_with_parent(0, SIGKILL)
         os.chdir(orders["cwd"])
         code = _execute(orders)
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  leaving by os._exit would hide it
         _report(report, error)
     finally:
         os._exit(code)
@@ -234,8 +234,10 @@ class _Gate:
         os.close(self._mapped[0])
         os.read(self._arrived[0], 1)
         for name, text in zip(("uid_map", "gid_map"), maps, strict=True):
-            with open(f"/proc/{process}/{name}", "w", encoding="ascii") as stream:
-                stream.write(text)
+            # Bytes: the codec of a text file would be looked up on disk, and ours is out of sight by now.
+            descriptor = os.open(f"/proc/{process}/{name}", os.O_WRONLY)
+            os.write(descriptor, text.encode())
+            os.close(descriptor)
         os.write(self._mapped[1], b"x")
         os.close(self._mapped[1])
 
@@ -298,6 +300,11 @@ def _processes() -> list[str]:
         return []
 
 
-def _report(descriptor: int, error: OSError) -> None:
+def _report(descriptor: int, error: Exception) -> None:
     """Leave the reason for our parent."""
-    os.write(descriptor, (error.strerror or str(error)).encode(errors="replace") + b"\n")
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        text = place + (error.strerror or str(error))
+    else:
+        text = f"{type(error).__name__}: {error}"
+    os.write(descriptor, text.encode(errors="replace") + b"\n")

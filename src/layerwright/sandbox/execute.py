@@ -193,7 +193,7 @@ def _orders(
     }
     if capabilities.user_namespace:
         orders.update(_in_user_namespace(command))
-    if runner in ("bwrap", "runc", "crun"):
+    if runner in ("runc", "crun"):
         from layerwright.sandbox.runners import runner_orders  # noqa: PLC0415  start-up: rarely chosen
 
         orders.update(runner_orders(runner, rootfs, command, capabilities, mounts, orders))

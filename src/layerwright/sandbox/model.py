@@ -21,7 +21,7 @@ class Capabilities:
         overlay_options: mount options beside the folders, such as ``userxattr``.
         mount_namespace: mounts can be made where only the program sees them.
         network_namespace: a program can be cut off from the network.
-        runners: what can start a program, best first: ``namespaces``, ``bwrap``, ``runc``, ``crun``, ``chroot``.
+        runners: what can start a program, best first: ``namespaces``, ``runc``, ``crun``, ``chroot``.
         programs: path of each outside runner, by name.
         chroot: chroot(2) is allowed.
         reasons: why the rest does not work, one sentence each.

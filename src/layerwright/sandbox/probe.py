@@ -15,7 +15,7 @@ from layerwright.sandbox.rootfs import assemble
 __all__ = ["probe"]
 
 _TIMEOUT = 20.0
-_PROGRAMS = ("bwrap", "runc", "crun")
+_PROGRAMS = ("runc", "crun")
 _IDENTITY = ["0", "0", str(2**32 - 1)]
 _FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "nix", "gnu")
 

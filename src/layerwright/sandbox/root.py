@@ -107,7 +107,7 @@ def enter(orders: Orders) -> None:
 
 
 def enter_for_runner(orders: Orders) -> None:
-    """Give runc or bwrap, which make the root by themselves, what they need: a fitting /proc, secrets."""
+    """Give a runtime, which makes the root by itself, what it needs: a fitting /proc, secrets."""
     kernel.unshare(kernel.CLONE_NEWNS)
     os.chdir("/")
     os.umask(0)

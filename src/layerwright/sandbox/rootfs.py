@@ -108,10 +108,10 @@ def assemble(
             f"{len(lowers)} layers are more than the {MOST_LOWERS} that one overlay takes",
             hint="group layers, or build a base of their own from the lower ones",
         )
-    work = Path(tempfile.mkdtemp(prefix="root-", dir=scratch))
+    work = Path(tempfile.mkdtemp(prefix="root-", dir=scratch.absolute()))
     try:
         if capabilities.overlay:
-            yield _overlay(tuple(lowers), work, capabilities.overlay_options)
+            yield _overlay(tuple(lower.absolute() for lower in lowers), work, capabilities.overlay_options)
         else:
             tree = work / "tree"
             try:
@@ -133,7 +133,7 @@ def _overlay(lowers: tuple[Path, ...], work: Path, extra: tuple[str, ...]) -> Ro
     bottom_first = lowers or (folders["empty"],)
     names = [_short(index) for index in range(len(bottom_first))]
     for name, lower in zip(names, bottom_first, strict=True):
-        (links / name).symlink_to(lower.absolute())
+        (links / name).symlink_to(lower)
     (links / "u").symlink_to(folders["upper"])
     (links / "w").symlink_to(folders["work"])
     # The upper folder is the root's own folder: it takes over owner and mode of the topmost tree.

@@ -1,4 +1,4 @@
-"""Outside runners that can stand in for our own: bubblewrap, runc, crun.
+"""OCI runtimes that can stand in for our own runner: runc and crun.
 
 The helper still mounts the overlay, is the runner's parent in a process namespace, and cleans up;
 what differs is who makes the root. See docs/decisions/0005-sandbox.md for when they are chosen.
@@ -15,7 +15,7 @@ from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import Mount
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["bubblewrap_argv", "bundle_config", "runner_orders"]
+__all__ = ["bundle_config", "runner_orders"]
 
 _NAMES = (
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
@@ -59,27 +59,17 @@ def runner_orders(
         else:
             after.append(mount)
     program = capabilities.programs[runner]
-    if runner == "bwrap":
-        argv = bubblewrap_argv(program, rootfs, command, after, user_namespace=capabilities.user_namespace)
-    else:
-        if orders["user_maps"] is not None:
-            raise EngineError(
-                f"{runner} cannot run a program under the caller's own ids in a user namespace",
-                hint="use another runner",
-            )
-        bundle = rootfs.work / "bundle"
-        bundle.mkdir(exist_ok=True)
-        config = bundle_config(rootfs, command, after, groups=orders["groups"] or [])
-        (bundle / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        argv = [
-            program,
-            "--root",
-            str(rootfs.work / "state"),
-            "run",
-            "--bundle",
-            str(bundle),
-            rootfs.work.name,
-        ]
+    if orders["user_maps"] is not None:
+        raise EngineError(
+            f"{runner} cannot run a program under the caller's own ids in a user namespace",
+            hint="use another runner",
+        )
+    bundle = rootfs.work / "bundle"
+    bundle.mkdir(exist_ok=True)
+    config = bundle_config(rootfs, command, after, groups=orders["groups"] or [])
+    (bundle / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    state = str(rootfs.work / "state")
+    argv = [program, "--root", state, "run", "--bundle", str(bundle), rootfs.work.name]
     return {
         "external": argv,
         # runc wants a PATH, and nothing else of ours.
@@ -87,58 +77,6 @@ def runner_orders(
         "runner_mounts": before,
         "user_maps": None,
     }
-
-
-def bubblewrap_argv(
-    program: str, rootfs: Rootfs, command: Command, mounts: Sequence[Mount], *, user_namespace: bool
-) -> list[str]:
-    """Return the bwrap command line.
-
-    Raises:
-        EngineError: other ids than root's are asked for outside a user namespace: bwrap maps one id, so
-            that files would belong to somebody else.
-    """
-    argv = [program, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    argv += [
-        "--hostname",
-        command.hostname,
-        "--bind",
-        str(rootfs.path),
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-    ]
-    if (command.uid, command.gid) == (0, 0):
-        argv += ["--cap-drop", "ALL", *(part for name in _NAMES for part in ("--cap-add", f"CAP_{name}"))]
-    elif user_namespace:
-        argv += ["--unshare-user", "--uid", str(command.uid), "--gid", str(command.gid)]
-    else:
-        raise EngineError(
-            "bwrap cannot run a program under another user's ids as root", hint="use another runner"
-        )
-    for kind, source, target, flags, data in mounts:
-        if (
-            kind == "bind"
-            and not target.startswith("/dev/")
-            and not (data == "optional" and not Path(source).exists())
-        ):
-            argv += ["--ro-bind" if flags & kernel.MS_RDONLY else "--bind", source, target]
-        elif kind == "bind" and flags & kernel.MS_REC:
-            argv += ["--dev-bind", source, target]
-        elif kind == "readonly" and Path(target).exists():
-            argv += ["--ro-bind", target, target]
-        elif kind == "mask" and Path(target).is_dir():
-            argv += ["--tmpfs", target, "--remount-ro", target]
-        elif kind == "mask" and Path(target).exists():
-            argv += ["--ro-bind", "/dev/null", target]
-        elif kind == "tmpfs" and target == "/dev/shm":  # noqa: S108  a mount point
-            argv += ["--perms", "1777", "--size", str(command.shm_size), "--tmpfs", target]
-    argv += ["--clearenv"]
-    for name, value in command.env.items():
-        argv += ["--setenv", name, value]
-    return [*argv, "--chdir", command.cwd, "--", *command.argv]
 
 
 def bundle_config(

@@ -40,7 +40,7 @@ def lower(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_root(tmp_path_factory.mktemp("root") / "lower")
 
 
-@pytest.fixture(params=["namespaces", "bwrap", "runc", "chroot"])
+@pytest.fixture(params=["namespaces", "runc", "chroot"])
 def capabilities(request: pytest.FixtureRequest, found: Capabilities) -> Capabilities:
     """Each way of running a program that this machine has."""
     if request.param == "chroot":

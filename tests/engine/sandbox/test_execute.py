@@ -147,7 +147,7 @@ def test_read_only_binds_protect_the_caller(
 
 
 def test_a_missing_source_is_told(rootfs: Rootfs, capabilities: Capabilities, tmp_path: Path) -> None:
-    if capabilities.runners[0] in ("bwrap", "runc"):
+    if capabilities.runners == ("runc",):
         pytest.skip("the runner tells it in its own words")
     with pytest.raises(EngineError, match="nonesuch"):
         shell(rootfs, capabilities, "true", binds=(Bind(source=tmp_path / "nonesuch", target="/nonesuch"),))
@@ -177,10 +177,6 @@ def test_rights_are_those_of_a_container(rootfs: Rootfs, capabilities: Capabilit
 
 def test_other_ids(rootfs: Rootfs, capabilities: Capabilities) -> None:
     ids: dict[str, object] = {"uid": 1234, "gid": 1235, "groups": (44, 100)}
-    if capabilities.runners == ("bwrap",):
-        with pytest.raises(EngineError, match="another user's ids"):
-            shell(rootfs, capabilities, "id", **ids)
-        return
     status, lines = shell(rootfs, capabilities, "id -u; id -g; id -G; touch /etc/x 2> /dev/null", **ids)
     assert status != 0
     assert lines[:2] == ["1234", "1235"]
@@ -198,7 +194,7 @@ def test_time_out_ends_daemons_too(rootfs: Rootfs, capabilities: Capabilities, t
             rootfs,
             Command(argv=("/bin/bash", "-c", script), env=ENV, binds=(Bind(source=folder, target="/code"),)),
             capabilities=capabilities,
-            timeout=3,
+            timeout=1,
         )
     assert caught.value.timed_out
     last = (folder / "beat").read_text()
@@ -263,9 +259,8 @@ def test_whiteouts_of_layers_hide(lower: Path, capabilities: Capabilities, tmp_p
 
 
 def test_nothing_is_mounted_on_the_host(rootfs: Rootfs, capabilities: Capabilities) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
     assert shell(rootfs, capabilities, "true")[0] == 0
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert str(rootfs.work) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_an_unknown_runner_is_refused_with_reasons(rootfs: Rootfs, capabilities: Capabilities) -> None:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from layerwright.core.errors import BuildError, EngineError
+from layerwright.core.errors import BuildError
 from layerwright.sandbox.model import Bind, Capabilities, Command, Secret
 from layerwright.sandbox.mounts import mount_points, mounts_for
 from layerwright.sandbox.rootfs import MOST_LOWERS, Rootfs, assemble
-from layerwright.sandbox.runners import bubblewrap_argv, bundle_config
+from layerwright.sandbox.runners import bundle_config
 
 CAPABILITIES = Capabilities(
     root=True,
@@ -53,22 +53,6 @@ def test_binds_keep_their_order_and_rights(rootfs: Rootfs, tmp_path: Path) -> No
         (m["destination"], "ro" in m["options"]) for m in config["mounts"] if m["source"] == str(tmp_path)
     ]
     assert shown == [("/a", True), ("/a/b", False)]
-    argv = " ".join(bubblewrap_argv("bwrap", rootfs, asked, mounts, user_namespace=False))
-    assert f"--ro-bind {tmp_path} /a --bind {tmp_path} /a/b" in argv
-
-
-def test_bwrap_gets_the_environment_and_nothing_else(rootfs: Rootfs) -> None:
-    argv = bubblewrap_argv("bwrap", rootfs, command(), [], user_namespace=False)
-    assert "--clearenv" in argv
-    assert argv[argv.index("--setenv") + 1 : argv.index("--setenv") + 3] == ["A", "1"]
-    assert argv[-3:] == ["--", "prog", "a b"]
-
-
-def test_bwrap_refuses_ids_it_cannot_give(rootfs: Rootfs) -> None:
-    with pytest.raises(EngineError, match="another user's ids"):
-        bubblewrap_argv("bwrap", rootfs, command(uid=1000, gid=1000), [], user_namespace=False)
-    argv = bubblewrap_argv("bwrap", rootfs, command(uid=1000, gid=1000), [], user_namespace=True)
-    assert argv[argv.index("--uid") + 1] == "1000"
 
 
 def test_mount_points_below_a_mount_are_not_made_in_the_tree(rootfs: Rootfs) -> None:
