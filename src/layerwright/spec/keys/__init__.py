@@ -1,0 +1,38 @@
+"""Every key of the spec, declared once.
+
+The classes are the parser (``msgspec.convert``); the JSON Schema and the reference page are generated from
+them by ``tools/generate_spec_reference.py``. A key that nobody wrote is ``UNSET`` or empty here: what holds
+then depends on parents and on the cell, and stands in ``extra_json_schema["default"]`` for people.
+"""
+
+from layerwright.spec.keys.file import IndexTable, SecretTable, SpecFile
+from layerwright.spec.keys.images import DefaultsTable, ImageTable, OverrideTable
+from layerwright.spec.keys.items import (
+    CopyTable,
+    MatrixTable,
+    ModelTable,
+    MountTable,
+    PackageTable,
+    ProjectTable,
+    RunStep,
+    RunTable,
+    WhenTable,
+)
+
+__all__ = [
+    "CopyTable",
+    "DefaultsTable",
+    "ImageTable",
+    "IndexTable",
+    "MatrixTable",
+    "ModelTable",
+    "MountTable",
+    "OverrideTable",
+    "PackageTable",
+    "ProjectTable",
+    "RunStep",
+    "RunTable",
+    "SecretTable",
+    "SpecFile",
+    "WhenTable",
+]

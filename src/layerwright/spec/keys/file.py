@@ -1,0 +1,102 @@
+"""The spec as a whole, its indexes and its secrets."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from layerwright.spec.keys.images import DefaultsTable, ImageTable
+from layerwright.spec.keys.items import ProjectTable
+from layerwright.spec.keys.values import (
+    Label,
+    NonEmpty,
+    Table,
+    Variable,
+    text_like,
+)
+
+__all__ = [
+    "IndexTable",
+    "SecretTable",
+    "SpecFile",
+]
+
+
+class IndexTable(Table, frozen=True, kw_only=True):
+    """A package index."""
+
+    url: Annotated[
+        NonEmpty,
+        Meta(
+            description="Address (https, or http on this machine) without credentials; a folder for `flat`.",
+            examples=["https://pypi.example.org/simple", "wheelhouse"],
+        ),
+    ]
+    format: Annotated[
+        Literal["simple", "flat"],
+        Meta(
+            description="`simple` (PEP 503, PEP 691), or `flat`: a page or folder of links, pip's find-links."
+        ),
+    ] = "simple"
+    credentials: (
+        Annotated[
+            str,
+            text_like(
+                r"netrc|keyring|pip\.conf|env:[A-Za-z_][A-Za-z0-9_]*",
+                '"netrc", "keyring", "pip.conf" or "env:NAME"',
+            ),
+            Meta(
+                description="Where the host finds user and password: `netrc`, `keyring`, `pip.conf`, or `env:NAME` "
+                "(a variable that holds user:password). They never enter a build.",
+                examples=["netrc", "env:INTERNAL_INDEX"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    default: Annotated[bool, Meta(description="Stands in for PyPI.")] = False
+    explicit: Annotated[bool, Meta(description="Only for the packages that `packages` names.")] = False
+    packages: Annotated[
+        tuple[NonEmpty, ...],
+        Meta(description="Packages that must come from this index.", examples=[["torch", "torchvision"]]),
+    ] = ()
+
+
+class SecretTable(Table, frozen=True, kw_only=True):
+    """A value for run steps, read on the host when it is needed: exactly one of ``env`` and ``file``."""
+
+    env: (
+        Annotated[Variable, Meta(description="Environment variable.", examples=["API_TOKEN"])] | UnsetType
+    ) = UNSET
+    file: (
+        Annotated[NonEmpty, Meta(description="File, relative to the spec.", examples=["token.txt"])]
+        | UnsetType
+    ) = UNSET
+
+
+class SpecFile(Table, frozen=True, kw_only=True):
+    """The spec: ``layerwright.toml``, or ``[tool.layerwright]`` in pyproject.toml."""
+
+    project: Annotated[
+        ProjectTable, Meta(description="What the images belong to.", examples=[{"name": "receipts"}])
+    ]
+    defaults: Annotated[
+        DefaultsTable,
+        Meta(
+            description="What holds for every image that does not say otherwise.",
+            examples=[{"python": "3.11"}],
+        ),
+    ] = field(default_factory=DefaultsTable)
+    images: Annotated[
+        dict[Label, ImageTable],
+        Meta(min_length=1, description="Images, by name.", examples=[{"infer": {"from": "debian:bookworm"}}]),
+    ]
+    indexes: Annotated[
+        dict[Annotated[str, text_like("[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?", "a name")], IndexTable],
+        Meta(
+            description="Package indexes, by name; PyPI is there unless one is `default`.",
+            examples=[{"internal": {"url": "https://pypi.example.org/simple", "credentials": "netrc"}}],
+        ),
+    ] = field(default_factory=dict)
+    secrets: Annotated[
+        dict[Annotated[str, text_like("[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name")], SecretTable],
+        Meta(description="Secrets, by name.", examples=[{"token": {"env": "API_TOKEN"}}]),
+    ] = field(default_factory=dict)

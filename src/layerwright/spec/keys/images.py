@@ -1,0 +1,292 @@
+"""What an image may say, and defaults and overrides with it."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from layerwright.spec.keys.items import (
+    CopyTable,
+    MatrixTable,
+    ModelTable,
+    PackageTable,
+    RunStep,
+    RunTable,
+    WhenTable,
+)
+from layerwright.spec.keys.values import (
+    AcceleratorName,
+    AptPackage,
+    ImagePath,
+    NonEmpty,
+    PrereleaseMode,
+    PythonVersion,
+    Repository,
+    RoleName,
+    Table,
+    Tag,
+    Variable,
+    default_of,
+    text_like,
+)
+
+__all__ = [
+    "DefaultsTable",
+    "ImageTable",
+    "OverrideTable",
+]
+
+
+class DefaultsTable(Table, frozen=True, kw_only=True):
+    """What holds for every image that does not say otherwise."""
+
+    from_: (
+        Annotated[
+            NonEmpty,
+            Meta(
+                description="What the image starts from: `debian` or `debian:SUITE` (built from Debian packages; "
+                "without a suite, the one that has the image's Python), `image:NAME` (an image or cell of this "
+                "spec), `oci:DIR` (OCI layout), `archive:FILE` (docker or OCI archive), `docker:NAME` (image of the "
+                "local engine), else a registry reference with a tag or digest.",
+                examples=["debian:bookworm", "image:base", "nvcr.io/nvidia/cuda:12.4.1-runtime-ubuntu22.04"],
+            ),
+        ]
+        | UnsetType
+    ) = field(name="from", default=UNSET)
+    role: (
+        Annotated[
+            RoleName, Meta(description="What the image is for.", extra_json_schema=default_of("inference"))
+        ]
+        | UnsetType
+    ) = UNSET
+    accelerator: (
+        Annotated[
+            AcceleratorName,
+            Meta(
+                description="The kind of device the image computes on.", extra_json_schema=default_of("cpu")
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    tags: (
+        Annotated[
+            tuple[Tag, ...],
+            Meta(
+                min_length=1,
+                description="Tags; the image's references are name:tag. Cells of a matrix get their axes appended "
+                "(`1.2.0-py311-cpu`). Without `tags` the tag is `project.version`, or `local` without that too: "
+                "never an implicit `latest`.",
+                examples=[["1.2.0"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    python: (
+        Annotated[
+            PythonVersion, Meta(description="Python version of the image's environment.", examples=["3.11"])
+        ]
+        | UnsetType
+    ) = UNSET
+    platforms: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                min_length=1,
+                description="Platform, `linux/amd64` or `linux/arm64`. Exactly one for now.",
+                examples=[["linux/amd64"]],
+                extra_json_schema=default_of(["linux/amd64"]),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    packages: Annotated[
+        tuple[NonEmpty | PackageTable, ...],
+        Meta(
+            description="Python packages: requirements (PEP 508) that an index meets, or tables.",
+            examples=[["onnxruntime==1.20.1", "numpy>=2", {"path": "."}]],
+        ),
+    ] = ()
+    constraints: Annotated[
+        tuple[NonEmpty, ...],
+        Meta(
+            description="Requirements (PEP 508) that hold only for packages that something else asks for.",
+            examples=[["numpy<2.2"]],
+        ),
+    ] = ()
+    prereleases: (
+        Annotated[
+            PrereleaseMode,
+            Meta(
+                description="When pre-releases may be chosen; uv's `--prerelease`.",
+                extra_json_schema=default_of("if-necessary-or-explicit"),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    exclude_newer: (
+        Annotated[
+            str,
+            text_like(
+                r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2}))?",
+                'a date or time of RFC 3339 such as "2025-01-31"',
+            ),
+            Meta(
+                description="Only packages uploaded before this date or time are seen; uv's `--exclude-newer`.",
+                examples=["2025-01-31", "2025-01-31T12:00:00Z"],
+            ),
+        ]
+        | UnsetType
+    ) = field(name="exclude-newer", default=UNSET)
+    apt: Annotated[
+        tuple[AptPackage, ...],
+        Meta(description="Debian packages, as name or name=version.", examples=[["libturbojpeg0", "ffmpeg"]]),
+    ] = ()
+    timezone: (
+        Annotated[
+            str,
+            text_like("[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", "a time zone such as Asia/Taipei"),
+            Meta(description="Time zone, by its IANA name.", examples=["Asia/Taipei"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    env: Annotated[
+        dict[Variable, str],
+        Meta(description="Environment variables of the image.", examples=[{"ORT_LOGGING_LEVEL": "3"}]),
+    ] = field(default_factory=dict)
+    labels: Annotated[
+        dict[NonEmpty, str],
+        Meta(description="Labels of the image.", examples=[{"org.opencontainers.image.vendor": "Example"}]),
+    ] = field(default_factory=dict)
+    writable: Annotated[
+        tuple[Variable, ...],
+        Meta(
+            description="Cache variables: each is set to a folder that the caller's uid can write to.",
+            examples=[["HF_HOME", "MPLCONFIGDIR"]],
+        ),
+    ] = ()
+    models: Annotated[
+        tuple[ModelTable, ...],
+        Meta(
+            description="Files fetched at build.",
+            examples=[
+                [
+                    {
+                        "url": "https://example.org/detector.onnx",
+                        "sha256": "0" * 64,
+                        "to": "/models/detector.onnx",
+                    }
+                ]
+            ],
+        ),
+    ] = ()
+    copy: Annotated[
+        tuple[CopyTable, ...],
+        Meta(
+            description="Files and folders of the project.", examples=[[{"from": "src", "to": "/code/src"}]]
+        ),
+    ] = ()
+    run: (
+        Annotated[
+            tuple[RunStep, ...] | RunTable,
+            Meta(
+                description="A list: commands run at build. A table: how `layerwright run` starts the image, "
+                "with the commands under `commands`.",
+                examples=[
+                    [{"script": "make -C /code", "secrets": ["token"]}],
+                    {"gpus": "all", "shm_size": "8g"},
+                ],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    smoke: Annotated[
+        tuple[NonEmpty | tuple[str, ...], ...],
+        Meta(
+            description="Commands that must succeed in the finished image: text, split as a shell splits words "
+            "(there is no shell), or a list of words.",
+            examples=[["python -c 'import numpy'", ["python", "--version"]]],
+        ),
+    ] = ()
+    workdir: (
+        Annotated[
+            ImagePath,
+            Meta(description="Working directory.", examples=["/code"], extra_json_schema=default_of("/code")),
+        ]
+        | UnsetType
+    ) = UNSET
+    entrypoint: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Program the image runs; arguments of `run` are appended.", examples=[["python"]]
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    command: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Arguments when `run` gives none; the program itself without an entrypoint.",
+                examples=[["main.py"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    bytecode: (
+        Annotated[
+            bool,
+            Meta(
+                description="Compile .pyc files, in layers of their own, so that programs start sooner.",
+                extra_json_schema=default_of(value=True),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class _NamedTable(DefaultsTable, frozen=True, kw_only=True):
+    """What an image and an override may say beyond the defaults."""
+
+    name: (
+        Annotated[
+            Repository,
+            Meta(
+                description="Repository part of the references; `PROJECT-IMAGE` in lower case when absent.",
+                examples=["receipts-infer", "registry.example.org/team/receipts-infer"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class OverrideTable(_NamedTable, frozen=True, kw_only=True):
+    """What is different for some cells of a matrix."""
+
+    when: Annotated[
+        WhenTable,
+        Meta(
+            description="Which cells.", examples=[{"python": "3.9"}, {"accelerator": ["nvidia", "mthreads"]}]
+        ),
+    ]
+
+
+class ImageTable(_NamedTable, frozen=True, kw_only=True):
+    """An image."""
+
+    matrix: (
+        Annotated[
+            MatrixTable,
+            Meta(
+                description="Makes the image several cells.",
+                examples=[{"python": ["3.9", "3.11"], "accelerator": ["cpu", "nvidia"]}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    override: Annotated[
+        tuple[OverrideTable, ...],
+        Meta(
+            description="Changes for some cells, applied in order.",
+            examples=[[{"when": {"python": "3.9"}, "packages": ["numpy<2.1"]}]],
+        ),
+    ] = ()
