@@ -21,7 +21,7 @@ from layerwright.store import Store
 
 __all__ = ["BASE_FORMAT", "build_base"]
 
-BASE_FORMAT = 1
+BASE_FORMAT = 2
 """Belongs into the key of a cached base: rises when the same packages give other bytes."""
 
 _TIMEOUT = 1800.0
@@ -38,6 +38,9 @@ _LEFT_OUT = (
     "path-include=/usr/share/locale/locale.alias",
     "path-exclude=/usr/share/man/*",
 )
+# What engines mount over in every container. Where it is missing, BuildKit makes and removes it again, and every layer
+# that it builds keeps a trace of that, so no layer would be the same as ours (engines/delivery.py).
+_HOSTS = "127.0.0.1\\tlocalhost\\n::1\\tlocalhost ip6-localhost ip6-loopback\\n"
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What mmdebstrap leaves of this machine or of the build (its manual, SOURCE_DATE_EPOCH), and what apt can make again.
@@ -178,7 +181,9 @@ def _finish_lines(suite: str) -> list[str]:
         *(f'rm -rf "$1"/{path}' for path in _REMOVED),
         f'printf {shlex.quote(sources)} > "$1/etc/apt/sources.list"',
         f'printf {shlex.quote(options)} > "$1/etc/dpkg/dpkg.cfg.d/layerwright"',
-        'chmod 0644 "$1/etc/apt/sources.list" "$1/etc/dpkg/dpkg.cfg.d/layerwright"',
+        f'printf {shlex.quote(_HOSTS)} > "$1/etc/hosts"',
+        ': > "$1/etc/resolv.conf"',
+        'chmod 0644 "$1/etc/apt/sources.list" "$1/etc/dpkg/dpkg.cfg.d/layerwright" "$1/etc/hosts" "$1/etc/resolv.conf"',
     ]
 
 
