@@ -14,7 +14,6 @@ from layerwright.layers import capture_layer
 from layerwright.plan.steps import InstallApt, RunCommand
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Command, Secret
-from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["base_config", "install_debs", "run_command"]
 
@@ -34,23 +33,14 @@ def install_debs(
 ) -> NodeResult:
     """Install Debian packages over the layers so far; what they changed becomes a layer."""
     workshop.fetch_debs(step.debs)
-    capabilities = workshop.capabilities()
-    with (
-        workshop.store.scratch() as scratch,
-        assemble(
-            [path for path, _ in trees],
-            scratch=scratch,
-            capabilities=capabilities,
-            linkable=[path for path, private in trees if not private],
-        ) as rootfs,
-    ):
+    with workshop.root(trees) as rootfs:
         changes = install_apt(
             rootfs,
             step.debs,
             requested=step.requested,
             store=workshop.store,
             host=workshop.host,
-            capabilities=capabilities,
+            capabilities=workshop.capabilities(),
             on_line=lambda line: workshop.reporter(OutputLine(task=task, line=line)),
         )
         return write_blob(
@@ -90,15 +80,7 @@ def run_command(
         secrets=tuple(Secret(name=name, value=value) for name, value in values.items()),
         network=step.network,
     )
-    with (
-        workshop.store.scratch() as scratch,
-        assemble(
-            [path for path, _ in trees],
-            scratch=scratch,
-            capabilities=capabilities,
-            linkable=[path for path, private in trees if not private],
-        ) as rootfs,
-    ):
+    with workshop.root(trees) as rootfs:
         status = execute(
             rootfs,
             command,

@@ -13,7 +13,6 @@ from layerwright.oci.platform import Platform
 from layerwright.plan.steps import PREFIX, BuildWheel
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Command
-from layerwright.sandbox.rootfs import assemble
 from layerwright.sources.history import takes_version_from_history
 from layerwright.sources.projects import (
     BuildTarget,
@@ -75,7 +74,7 @@ def build_wheel(
             root=workshop.root,
             exclude_newer=step.exclude_newer,
         )
-        _run(workshop, step, trees, scratch=scratch, folders=folders, project=project, task=task)
+        _run(workshop, step, trees, folders=folders, project=project, task=task)
         found = sorted(folders["out"].glob("*.whl"))
         if len(found) != 1:
             raise BuildError(
@@ -100,7 +99,6 @@ def _run(
     step: BuildWheel,
     trees: Sequence[tuple[Path, bool]],
     *,
-    scratch: Path,
     folders: dict[str, Path],
     project: Path,
     task: str,
@@ -128,14 +126,10 @@ def _run(
         del lines[:-_LINES_SHOWN]
         workshop.reporter(OutputLine(task=task, line=line))
 
-    capabilities = workshop.capabilities()
-    with assemble(
-        [path for path, _ in trees],
-        scratch=scratch,
-        capabilities=capabilities,
-        linkable=[path for path, private in trees if not private],
-    ) as rootfs:
-        status = execute(rootfs, command, capabilities=capabilities, on_line=on_line, timeout=_TIMEOUT)
+    with workshop.root(trees) as rootfs:
+        status = execute(
+            rootfs, command, capabilities=workshop.capabilities(), on_line=on_line, timeout=_TIMEOUT
+        )
     if status != 0:
         output = "\n".join(f"  | {line}" for line in lines)
         raise BuildError(

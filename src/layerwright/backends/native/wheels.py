@@ -18,7 +18,6 @@ from layerwright.plan.nodes import canonical
 from layerwright.plan.steps import InstallWheels
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Command
-from layerwright.sandbox.rootfs import assemble
 
 __all__ = ["compile_bytecode", "install_wheels", "title_of"]
 
@@ -131,16 +130,8 @@ def _compile(
             binds.append(Bind(source=tree, target=f"/run/layerwright/in/{number}", read_only=True))
             binds.append(Bind(source=out, target=f"/run/layerwright/out/{number}"))
             jobs += [f"/run/layerwright/in/{number}", f"/run/layerwright/out/{number}"]
-        capabilities = workshop.capabilities()
-        rootfs = stack.enter_context(
-            assemble(
-                [path for path, _ in system],
-                scratch=scratch,
-                capabilities=capabilities,
-                # Nothing but our own program runs here, and it writes to its out folders alone.
-                linkable=[path for path, _ in system],
-            )
-        )
+        # Nothing but our own program runs here, and it writes to its out folders alone.
+        rootfs = stack.enter_context(workshop.root([(path, False) for path, _ in system]))
         command = Command(
             argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *jobs),
             # Before Python 3.11 the order of set constants depends on the hash seed.
@@ -149,7 +140,11 @@ def _compile(
         )
         lines = list[str]()
         status = execute(
-            rootfs, command, capabilities=capabilities, on_line=lines.append, timeout=_COMPILE_TIMEOUT
+            rootfs,
+            command,
+            capabilities=workshop.capabilities(),
+            on_line=lines.append,
+            timeout=_COMPILE_TIMEOUT,
         )
         if status != 0:
             raise BuildError(

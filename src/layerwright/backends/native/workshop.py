@@ -16,6 +16,7 @@ from layerwright.store import Store
 if TYPE_CHECKING:
     from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
+    from layerwright.sandbox.rootfs import Rootfs
     from layerwright.sources.fetch import Fetcher
     from layerwright.spec.model import Index
 
@@ -65,6 +66,26 @@ class Workshop:
     def fetch_debs(self, debs: Sequence[Deb]) -> None:
         """Bring Debian packages into the store."""
         fetch_debs(debs, self.store, http=self.http, mirror=self.mirror, reporter=self.reporter)
+
+    @contextmanager
+    def root(self, trees: Sequence[tuple[Path, bool]]) -> "Iterator[Rootfs]":
+        """A root file system for the block, made of trees.
+
+        Args:
+            trees: bottom first, each with whether a program may write through it.
+        """
+        from layerwright.sandbox.rootfs import assemble  # noqa: PLC0415 - start-up
+
+        with (
+            self.store.scratch() as scratch,
+            assemble(
+                [path for path, _ in trees],
+                scratch=scratch,
+                capabilities=self.capabilities(),
+                linkable=[path for path, private in trees if not private],
+            ) as rootfs,
+        ):
+            yield rootfs
 
     @contextmanager
     def task(
