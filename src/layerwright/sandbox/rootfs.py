@@ -92,7 +92,7 @@ def assemble(
     files may be hard links: a program that writes into one of these changes the tree itself.
 
     Args:
-        lowers: trees, bottom first; at most 500.
+        lowers: trees, bottom first, at most 500; one may come several times.
         scratch: folder for it, on the file system of the trees for links to work.
         capabilities: what ``probe`` found.
         linkable: those of ``lowers`` whose files may be linked instead of copied.
@@ -108,17 +108,19 @@ def assemble(
             f"{len(lowers)} layers are more than the {MOST_LOWERS} that one overlay takes",
             hint="group layers, or build a base of their own from the lower ones",
         )
+    # A base may hold a layer that its image gets again. An overlay takes no folder twice; the upper one says it all.
+    lowers = tuple(reversed(dict.fromkeys(lower.absolute() for lower in reversed(lowers))))
     work = Path(tempfile.mkdtemp(prefix="root-", dir=scratch.absolute()))
     try:
         if capabilities.overlay:
-            yield _overlay(tuple(lower.absolute() for lower in lowers), work, capabilities.overlay_options)
+            yield _overlay(lowers, work, capabilities.overlay_options)
         else:
             tree = work / "tree"
             try:
-                link_trees(lowers, tree, linkable=frozenset(linkable))
+                link_trees(lowers, tree, linkable=frozenset(lower.absolute() for lower in linkable))
             except OSError as error:
                 raise BuildError(f"the root file system cannot be put together: {error}") from error
-            yield Rootfs(path=tree, upper=None, lowers=tuple(lowers), work=work, seen=record(tree))
+            yield Rootfs(path=tree, upper=None, lowers=lowers, work=work, seen=record(tree))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -247,6 +247,20 @@ def test_upper_layers_win_and_five_hundred_of_them_work(
     assert (status, lines) == (0, ["250", "250", "498", "249"])
 
 
+def test_a_layer_may_come_twice(lower: Path, capabilities: Capabilities, tmp_path: Path) -> None:
+    """As in an image on a base that layerwright built: both have the environment's first layer."""
+    twice, between = tmp_path / "twice", tmp_path / "between"
+    for layer in (twice, between):
+        (layer / "both").mkdir(parents=True)
+        (layer / "both" / "who").write_text(f"{layer.name}\n")
+        (layer / "both" / layer.name).write_text("")
+    layers = [lower, twice, between, twice]
+    with assemble(layers, scratch=tmp_path, capabilities=capabilities, linkable=layers[1:]) as rootfs:
+        status, lines = shell(rootfs, capabilities, "cd /both; echo *; cat who; touch new")
+        assert (status, lines) == (0, ["between twice who", "twice"])
+        assert listed(rootfs) == [("put", "both/new")]
+
+
 def test_whiteouts_of_layers_hide(lower: Path, capabilities: Capabilities, tmp_path: Path) -> None:
     layer = tmp_path / "layer"
     (layer / "data").mkdir(parents=True)
