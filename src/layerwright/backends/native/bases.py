@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from layerwright.backends.base import BuiltLayer
@@ -12,6 +13,7 @@ from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError, IntegrityError, NetworkError
 from layerwright.layers import tar_to_layer
+from layerwright.layers.tar import DIRECTORY, TarEntry, header
 from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
@@ -60,8 +62,12 @@ def _debian(workshop: Workshop, step: Base, platform: Platform) -> NodeResult:
             scratch=scratch,
             host=workshop.host,
         )
+        # mmdebstrap gives /dev with device nodes or not at all; engines mount over it, so it is there, and empty.
+        folder = header(TarEntry(path="dev", type=DIRECTORY, mode=0o755))
         result = write_blob(
-            workshop, f"layerwright: debian {base.source}", lambda out: tar_to_layer(_chunks(tar), out)
+            workshop,
+            f"layerwright: debian {base.source}",
+            lambda out: tar_to_layer(chain((folder,), _chunks(tar)), out),
         )
     return _with_trees(workshop, result)
 
