@@ -33,7 +33,7 @@ def install_debs(
 ) -> NodeResult:
     """Install Debian packages over the layers so far; what they changed becomes a layer."""
     workshop.fetch_debs(step.debs)
-    with workshop.root(trees) as rootfs:
+    with workshop.rootfs(trees) as rootfs:
         changes = install_apt(
             rootfs,
             step.debs,
@@ -80,7 +80,7 @@ def run_command(
         secrets=tuple(Secret(name=name, value=value) for name, value in values.items()),
         network=step.network,
     )
-    with workshop.root(trees) as rootfs:
+    with workshop.rootfs(trees) as rootfs:
         status = execute(
             rootfs,
             command,

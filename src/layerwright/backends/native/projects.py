@@ -126,7 +126,7 @@ def _run(
         del lines[:-_LINES_SHOWN]
         workshop.reporter(OutputLine(task=task, line=line))
 
-    with workshop.root(trees) as rootfs:
+    with workshop.rootfs(trees) as rootfs:
         status = execute(
             rootfs, command, capabilities=workshop.capabilities(), on_line=on_line, timeout=_TIMEOUT
         )

@@ -131,7 +131,7 @@ def _compile(
             binds.append(Bind(source=out, target=f"/run/layerwright/out/{number}"))
             jobs += [f"/run/layerwright/in/{number}", f"/run/layerwright/out/{number}"]
         # Nothing but our own program runs here, and it writes to its out folders alone.
-        rootfs = stack.enter_context(workshop.root([(path, False) for path, _ in system]))
+        rootfs = stack.enter_context(workshop.rootfs([(path, False) for path, _ in system]))
         command = Command(
             argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *jobs),
             # Before Python 3.11 the order of set constants depends on the hash seed.

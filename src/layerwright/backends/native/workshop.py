@@ -68,7 +68,7 @@ class Workshop:
         fetch_debs(debs, self.store, http=self.http, mirror=self.mirror, reporter=self.reporter)
 
     @contextmanager
-    def root(self, trees: Sequence[tuple[Path, bool]]) -> "Iterator[Rootfs]":
+    def rootfs(self, trees: Sequence[tuple[Path, bool]]) -> "Iterator[Rootfs]":
         """A root file system for the block, made of trees.
 
         Args:
