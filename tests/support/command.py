@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,12 @@ def finish(process: "subprocess.Popen[bytes]", data: bytes = b"", *, timeout: fl
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
-        pytest.fail(f"no end after {timeout} s: {argv}\n{out.decode()}\n{err.decode()}")
+        pytest.fail(f"no end after {timeout} s: {argv}\n{out!r}\n{err!r}")
     return Done(
         argv=argv,
         status=process.returncode,
-        out=out.decode(errors="surrogateescape"),
-        err=err.decode(errors="surrogateescape"),
+        out=(out or b"").decode(errors="surrogateescape"),
+        err=(err or b"").decode(errors="surrogateescape"),
     )
 
 
@@ -175,3 +176,11 @@ def processes_with(text: str) -> list[str]:
         if text in line and path.parent.name != str(os.getpid()):
             found.append(line)
     return found
+
+
+def wait_for(true: Callable[[], bool], told: Callable[[], str], *, seconds: float = 20) -> None:
+    """Wait until something is so; ``told`` explains when it never is."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, told()
+        time.sleep(0.02)

@@ -37,10 +37,12 @@ _LIBRARIES = (
     "libreadline", "libresolv", "librt", "libselinux", "libssl", "libstdc++", "libtinfo", "libuuid", "libutil",
     "libz.",
 )  # fmt: skip
-_PROGRAMS = tuple(
-    "bash cat chmod chown cp dash date echo env false grep head id kill ln ls mkdir mktemp mv python3 python3.11 "
-    "readlink rm sh sleep sort stat stty tail test timeout touch true tty uname wc whoami".split(" ")  # noqa: SIM905 - one line a letter is no help
-)
+_PROGRAMS = (
+    "bash", "cat", "chmod", "chown", "cp", "dash", "date", "echo", "env", "false", "grep", "head", "id",
+    "kill", "ln", "ls", "mkdir", "mktemp", "mv", "python3", "python3.11", "readlink", "rm", "sh",
+    "sleep", "sort", "stat", "stty", "tail", "test", "timeout", "touch", "true", "tty", "uname", "wc",
+    "whoami",
+)  # fmt: skip
 
 
 class _One:

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from layerwright import __version__
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["entry", "global_options", "main", "make_parser", "print_error"]
 
 _BUG = 70  # EX_SOFTWARE of sysexits.h
-_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_SIGNALLED = 128  # plus the signal's number, as shells report it
 
 _EPILOG = """\
 The usual road: init writes layerwright.toml, lock pins every input, build makes the image, run starts it.
@@ -145,12 +147,13 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
             terminal.print(json.dumps(_json_error(error)))
         print_error(terminal, error)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         context.reporter.close()
         terminal.tell(
             f"{terminal.paint('interrupted', '1;33')}: what was finished is kept; run the command again to go on"
         )
-        return _INTERRUPTED
+        number: int = interrupt.args[0] if interrupt.args else signal.SIGINT
+        return _SIGNALLED + number
     except Exception:  # noqa: BLE001 - a bug keeps its traceback
         context.reporter.close()
         terminal.tell(traceback.format_exc().rstrip())
@@ -170,4 +173,13 @@ def entry() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
+    # What ends jobs and closes terminals clears up as Ctrl-C does; `run` hands signals to its program instead.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     sys.exit(main(sys.argv[1:]))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise KeyboardInterrupt(number)

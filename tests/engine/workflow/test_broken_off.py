@@ -1,0 +1,158 @@
+"""Builds that are killed, interrupted, or meet one another."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.command import Project, finish, leftovers, mounts_below, processes_with, wait_for
+from support.index import Index
+from support.packages import make_heavy_wheel, make_wheel
+
+pytestmark = pytest.mark.engine
+
+ROUNDS = 20
+
+
+def offer(index: Index) -> None:
+    index.add(
+        make_heavy_wheel("one"),
+        make_heavy_wheel("two"),
+        make_heavy_wheel("three"),
+        make_wheel("four", requires=["one", "two", "three"]),
+    )
+
+
+def fill(project: Project) -> None:
+    project.write({"src/a.py": "print(1)\n"})
+    project.spec(
+        '[images.app]\npackages = ["four"]\ncopy = [{ from = "src", to = "/code" }]\n'
+        'run = [{ script = "echo made > /made" }]\nentrypoint = ["cat", "/made"]\n'
+    )
+
+
+def remove(store: Path) -> None:
+    """Stores of many rounds are much to keep."""
+    if store.exists():
+        shutil.rmtree(store)
+
+
+def test_a_killed_build_leaves_no_damage(fresh_project: Project, index: Index, tmp_path: Path) -> None:
+    offer(index)
+    fill(fresh_project)
+    started = time.monotonic()
+    undisturbed = fresh_project("build", "--json").image
+    length = time.monotonic() - started
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    store = tmp_path / "killed"
+    command = fresh_project.command.changed(store=store)
+    killed = 0
+    for number in range(ROUNDS):
+        if number % 5 == 0:
+            remove(store)
+            store = tmp_path / f"killed-{number}"
+            command = fresh_project.command.changed(store=store)
+        after = chance.uniform(0.05, 1.0) * length
+        process = command.start("build", "--locked", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+        else:
+            # What is done is done: only a new store has work left.
+            remove(store)
+            store = tmp_path / f"killed-{number}-more"
+            command = fresh_project.command.changed(store=store)
+            continue
+        if number % 5 in (2, 4):
+            why = f"seed {seed}, round {number}, killed after {after:.2f} of {length:.2f} s"
+            verified = command("store", "verify", status=None)
+            assert verified.status == 0, (why, verified)
+            image = command("build", "--locked", "--json").image
+            assert (image["digest"], image["layers"][-1]["digest"]) == (
+                undisturbed["digest"],
+                undisturbed["layers"][-1]["digest"],
+            ), why
+            assert command("run", "app").out == "made\n", why
+            assert command("store", "verify").status == 0, why
+            assert leftovers(store) == [], why
+            assert mounts_below(tmp_path) == [], why
+            remove(store)
+            store = tmp_path / f"killed-{number}-next"
+            command = fresh_project.command.changed(store=store)
+    assert killed >= ROUNDS // 2
+    remove(store)
+    wait_for(lambda: processes_with(str(tmp_path / "killed")) == [], lambda: "processes are left")
+
+
+def test_two_builds_of_one_image(fresh_project: Project, index: Index) -> None:
+    offer(index)
+    fill(fresh_project)
+    fresh_project("lock")
+    builds = [fresh_project.command.start("build", "--locked", "--json") for _ in range(3)]
+    images = [finish(build) for build in builds]
+    assert [done.status for done in images] == [0, 0, 0], images
+    assert len({done.image["digest"] for done in images}) == 1
+    assert fresh_project("store", "verify").status == 0
+    assert leftovers(fresh_project.command.store) == []
+    assert fresh_project("build", "--json").image["bytes_written"] == 0
+    assert fresh_project("run", "app").out == "made\n"
+
+
+def test_two_first_builds_of_one_project(fresh_project: Project, index: Index) -> None:
+    """Both resolve, both write the lock."""
+    offer(index)
+    fill(fresh_project)
+    builds = [fresh_project.command.start("build", "--json") for _ in range(2)]
+    images = [finish(build) for build in builds]
+    assert [done.status for done in images] == [0, 0], images
+    assert len({done.image["digest"] for done in images}) == 1
+    assert fresh_project("lock", "--check").status == 0
+    assert [path.name for path in fresh_project.folder.glob(".*")] == []
+
+
+def test_two_builds_of_images_that_share_wheels(fresh_project: Project, index: Index) -> None:
+    offer(index)
+    fresh_project.spec(
+        '[images.a]\npackages = ["four", "two", "three"]\n[images.b]\npackages = ["two", "three"]\n'
+    )
+    fresh_project("lock")
+    builds = [fresh_project.command.start("build", "--locked", "--json", name) for name in ("a", "b")]
+    done = [finish(build) for build in builds]
+    assert [one.status for one in done] == [0, 0], done
+    layers = [{layer["digest"]: layer["created_by"] for layer in one.image["layers"]} for one in done]
+    shared = sorted(layers[0][digest] for digest in layers[0].keys() & layers[1].keys())
+    assert {"layerwright: wheels two 1.0", "layerwright: wheels three 1.0"} < set(shared)
+    assert fresh_project("store", "verify").status == 0
+    again = fresh_project("build", "--json").json()["images"]
+    assert [image["digest"] for image in again] == [one.image["digest"] for one in done]
+    assert [image["bytes_written"] for image in again] == [0, 0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupt_ends_a_build_command(project: Project, tmp_path: Path, number: signal.Signals) -> None:
+    mark = f"31{os.getpid()}{number}"
+    project.spec(f'[images.app]\nrun = [{{ script = "echo started; sleep {mark} & sleep {mark}" }}]\n')
+    project("lock")
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        process = project.command.start("build", "--verbose", stderr=file)
+    wait_for(lambda: len(processes_with(f"sleep {mark}")) >= 2, said.read_text)
+    os.killpg(process.pid, number)  # as a terminal does: everybody in the foreground gets it
+    done = finish(process, timeout=20)
+    assert done.status == 128 + number, done
+    assert "Traceback" not in said.read_text()
+    assert number == signal.SIGTERM or "interrupted" in said.read_text()
+    wait_for(lambda: processes_with(f"sleep {mark}") == [], lambda: "processes are left")
+    assert leftovers(project.command.store) == []
+    assert mounts_below(project.command.store) == []
+    project.spec('[images.app]\nrun = [{ script = "echo quick > /x" }]\nentrypoint = ["cat", "/x"]\n')
+    assert project("run", "app").out == "quick\n"
