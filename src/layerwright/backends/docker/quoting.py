@@ -5,13 +5,17 @@ and ``$`` are expanded in ENV, LABEL, WORKDIR, COPY; not in RUN, CMD, ENTRYPOINT
 """
 
 import json
+import re
+import shlex
 from collections.abc import Sequence
 
 from layerwright.core.errors import BuildError
 
-__all__ = ["argv", "paths", "word"]
+__all__ = ["argv", "comment", "paths", "shell_word", "sources", "word"]
 
 _SPECIAL = str.maketrans({character: "\\" + character for character in '\\"$'})
+_PATTERN = re.compile(r"[*?\[\\]")
+_CLASSES = {"*": "[*]", "?": "[?]", "[": "[[]", "\\": "[\\\\]"}
 _BARE_SPECIAL = str.maketrans({character: "\\" + character for character in "\\\"'$"})
 
 
@@ -34,6 +38,37 @@ def paths(*texts: str, what: str) -> str:
     for text in texts:
         _refuse(text, what, "\n\r\0")
     return json.dumps([text.translate(_BARE_SPECIAL) for text in texts], ensure_ascii=False)
+
+
+def sources(*texts: str, what: str) -> tuple[str, ...]:
+    """Sources of COPY as ``paths`` takes them, so that they mean themselves: COPY reads them as patterns.
+
+    Go's ``filepath.Match`` gives ``*``, ``?``, ``[`` and the backslash a meaning. A class of one takes it away; a
+    backslash does not, since without a pattern BuildKit keeps it (fsutil, ``copy.containsWildcards``).
+
+    Raises:
+        BuildError: as for ``word``.
+    """
+    for text in texts:
+        _refuse(text, what, "\n\r\0")
+    return tuple(_PATTERN.sub(lambda found: _CLASSES[found[0]], text) for text in texts)
+
+
+def shell_word(text: str, *, what: str) -> str:
+    """A word of a command in RUN's shell form, which only the shell expands.
+
+    Raises:
+        BuildError: as for ``word``.
+    """
+    _refuse(text, what, "\n\r\0")
+    return shlex.quote(text)
+
+
+def comment(text: str) -> list[str]:
+    """Comment lines, one for each line of the text; whatever would end a line elsewhere becomes a blank."""
+    lines = re.sub(r"[\r\0\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text).split("\n")
+    # Nothing may look like a continued line.
+    return [f"# {line.rstrip(' ' + chr(92))}".rstrip() for line in lines]
 
 
 def argv(arguments: Sequence[str], *, what: str) -> str:
