@@ -87,6 +87,8 @@ def build_base(
         EngineError: mmdebstrap or root's rights are missing, or the machine is another.
         BuildError: a package's script failed; with the last lines.
     """
+    from urllib.parse import quote  # noqa: PLC0415  start-up
+
     program = _mmdebstrap(suite, platform, host)
     repository = scratch / "repository"
     repository.mkdir()
@@ -114,7 +116,7 @@ def build_base(
         # No suite: with one, mmdebstrap would ask the repository, which is only ours, for its name.
         "",
         str(target),
-        f"deb [trusted=yes] copy://{repository} ./",
+        f"deb [trusted=yes] copy://{quote(str(repository))} ./",
     ]
     env = {
         "PATH": _PATH,

@@ -188,7 +188,7 @@ def _configuration(sources: AptSources, folder: Path, state: Path, network: str)
         "Acquire::Languages": "none",
         # Compressed lists would be a quarter of the size, and every question three times as slow.
         "Acquire::GzipIndexes": "false",
-        "Acquire::Retries": "3",
+        "Acquire::Retries": "2",
         "Acquire::ForceHash": "SHA256",
         # Mirrors that stand still on purpose are fine: what is locked is named by its hash.
         "Acquire::Check-Valid-Until": "false",

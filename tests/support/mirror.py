@@ -1,0 +1,7 @@
+"""Where tests find Debian's archive."""
+
+import os
+
+from layerwright.sources.apt import DebianMirror
+
+MIRROR = DebianMirror.parse(os.environ.get("LAYERWRIGHT_DEBIAN_MIRROR", ""))
