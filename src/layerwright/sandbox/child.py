@@ -9,6 +9,8 @@ Its start is part of every ``run``, so only the cheap modules of the standard li
 (``json``, ``signal`` and ``socket`` alone would double it), and of ours only its own siblings.
 """
 
+from __future__ import annotations
+
 import errno
 import marshal
 import os
@@ -32,18 +34,21 @@ from _signal import (  # type: ignore[import-not-found]  # private, but signal c
     signal,
     sigwaitinfo,
 )
-from typing import Any, NoReturn
 
 from layerwright.sandbox import kernel, root
+
+TYPE_CHECKING = False  # typing itself costs as much to import as all the rest
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Orders = dict[str, Any]
+    """Plain values only, since they travel as ``marshal``; ``execute.py`` writes them."""
 
 __all__ = ["contained", "main"]
 
 _SI_KERNEL = 0x80  # asm-generic/siginfo.h: sent by the kernel, such as by the terminal driver
 _FORWARDED = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH}
 _FAILED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
-
-Orders = dict[str, Any]
-"""Plain values only, since they travel as ``marshal``; ``execute.py`` writes them."""
 
 
 def main(orders_descriptor: int, report_descriptor: int) -> NoReturn:
@@ -156,7 +161,7 @@ def _target(
     orders: Orders,
     report: int,
     old_mask: Any,  # noqa: ANN401  private type
-    gate: "_Gate | None",
+    gate: _Gate | None,
 ) -> NoReturn:
     """Become the program."""
     code = _FAILED

@@ -3,9 +3,14 @@
 Imported by the helper process: only cheap standard modules here, nothing of ours.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
-from collections.abc import Iterable
+
+TYPE_CHECKING = False  # typing costs more to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "CLONE_NEWIPC",

@@ -3,14 +3,24 @@
 Runs in the helper process: only cheap standard modules, and of ours only ``kernel``.
 """
 
+from __future__ import annotations
+
 import errno
 import marshal
 import os
 import stat
 import sys
-from typing import Any, NoReturn
 
 from layerwright.sandbox import kernel
+
+TYPE_CHECKING = False  # typing itself costs as much to import as all the rest
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Orders = dict[str, Any]
+    """See ``child``."""
+    Mount = tuple[str, str, str, int, Any]
+    """Kind, source, target, mount(2) flags, and what the kind needs besides (options, contents)."""
 
 __all__ = [
     "Prepared",
@@ -26,10 +36,6 @@ __all__ = [
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 _KEPT_FLAGS = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-
-Orders = dict[str, Any]
-Mount = tuple[str, str, str, int, Any]
-"""Kind, source, target, mount(2) flags, and what the kind needs besides (options, contents)."""
 
 
 class Prepared:
