@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from layerwright.backends.docker.quoting import argv, paths, word
+from layerwright.backends.docker.quoting import argv, label, paths, word
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
@@ -215,10 +215,7 @@ class _Writer:
             f"ENV {name}={word(value, what=f'the variable {name}')}"
             for name, value in sorted({**dict(self._environment), **_without_path(step.env)}.items())
         ]
-        lines += [
-            f"LABEL {word(name, what='a label')}={word(value, what=f'the label {name}')}"
-            for name, value in sorted(step.labels.items())
-        ]
+        lines += [f"LABEL {label(name, value)}" for name, value in sorted(step.labels.items())]
         if step.workdir:
             lines.append(f"WORKDIR {word(step.workdir, what='the workdir')}")
         if step.entrypoint:

@@ -29,6 +29,16 @@ def word(text: str, *, what: str) -> str:
     return '"' + text.translate(_SPECIAL) + '"'
 
 
+def label(name: str, value: str) -> str:
+    """``NAME=VALUE`` of LABEL.
+
+    Raises:
+        BuildError: as for ``word``, and when the name holds ``=``, at which the parser cuts before it looks for quotes.
+    """
+    _refuse(name, "a label", "=")
+    return f"{word(name, what='a label')}={word(value, what=f'the label {name}')}"
+
+
 def paths(*texts: str, what: str) -> str:
     """Sources and destination of COPY or ADD, in the JSON form; unlike argv these are expanded.
 
