@@ -1,5 +1,6 @@
 """Layer → folder, safely: whatever the tar says, nothing is written outside the folder."""
 
+import errno
 import io
 import os
 import shutil
@@ -50,7 +51,8 @@ def extract_layer(stream: Iterable[bytes], into: Path, *, as_root: bool) -> Unpa
     Args:
         stream: the tar, or its gzip blob.
         into: an existing, empty folder.
-        as_root: keep owners and extended attributes; otherwise all is the caller's, and set-uid bits are dropped.
+        as_root: keep owners and extended attributes; otherwise all is the caller's, and set-uid bits are dropped. An
+            owner that does not exist here (in a user namespace with one id) is the caller as well.
 
     Raises:
         IntegrityError: damaged, or an entry would leave the folder.
@@ -176,9 +178,8 @@ class _Unpacker:
     def finish(self) -> None:
         """Give the folders their modes and times, innermost first, once nothing more is put into them."""
         for folder in sorted(self._folders.values(), key=lambda folder: folder.place, reverse=True):
-            if self._as_root:
-                os.chown(folder.place, folder.uid, folder.gid)
-            os.chmod(folder.place, folder.mode)  # noqa: PTH101 - names are bytes, whatever the locale
+            owned = self._own(folder.place, folder.uid, folder.gid)
+            os.chmod(folder.place, _mode(folder.mode, owned=owned))  # noqa: PTH101 - names are bytes, whatever the locale
             os.utime(folder.place, (folder.time, folder.time))
 
     def _parent(self, parts: list[str], name: str) -> bytes:  # noqa: C901 - one walk, as the kernel does it
@@ -252,11 +253,23 @@ class _Unpacker:
 
     def _note_folder(self, place: bytes, member: tarfile.TarInfo) -> None:
         self._folders[place] = _Folder(
-            place=place, mode=self._mode(member), uid=member.uid, gid=member.gid, time=member.mtime
+            place=place, mode=member.mode, uid=member.uid, gid=member.gid, time=member.mtime
         )
 
-    def _mode(self, member: tarfile.TarInfo) -> int:
-        return member.mode & (0o7777 if self._as_root else 0o1777)
+    def _own(self, place: bytes | int, uid: int, gid: int) -> bool:
+        """Give a path or open file its owner; False when it stays the caller's."""
+        if not self._as_root:
+            return False
+        try:
+            if isinstance(place, int):
+                os.fchown(place, uid, gid)
+            else:
+                os.chown(place, uid, gid, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # user_namespaces(7): what an id without a mapping gives
+                raise
+            return False
+        return True
 
     def _file(self, archive: tarfile.TarFile, place: bytes, member: tarfile.TarInfo) -> None:
         content = archive.extractfile(member)
@@ -265,9 +278,8 @@ class _Unpacker:
         try:
             while content is not None and (piece := content.read(_CHUNK)):
                 write_all(descriptor, piece)
-            if self._as_root:
-                os.fchown(descriptor, member.uid, member.gid)
-            os.fchmod(descriptor, self._mode(member))  # after the owner: a change of owner clears set-uid
+            owned = self._own(descriptor, member.uid, member.gid)
+            os.fchmod(descriptor, _mode(member.mode, owned=owned))  # a change of owner clears set-uid
             self._xattrs(place, member)
             os.utime(descriptor, (member.mtime, member.mtime))
         finally:
@@ -288,10 +300,9 @@ class _Unpacker:
             ) from error
 
     def _attributes(self, place: bytes, member: tarfile.TarInfo) -> None:
-        if self._as_root:
-            os.chown(place, member.uid, member.gid, follow_symlinks=False)
+        owned = self._own(place, member.uid, member.gid)
         if not member.issym():
-            os.chmod(place, self._mode(member))  # noqa: PTH101 - names are bytes, whatever the locale
+            os.chmod(place, _mode(member.mode, owned=owned))  # noqa: PTH101 - names are bytes, whatever the locale
         os.utime(place, (member.mtime, member.mtime), follow_symlinks=False)
 
     def _xattrs(self, place: bytes, member: tarfile.TarInfo) -> None:
@@ -307,10 +318,7 @@ class _Unpacker:
 
     def _whiteout(self, parent: bytes, name: str, folder: str, member: tarfile.TarInfo) -> None:
         if name == _OPAQUE:
-            attribute = "trusted.overlay.opaque" if self._as_root else "user.overlay.opaque"
-            try:
-                os.setxattr(parent, attribute, b"y")
-            except OSError:
+            if not _mark_opaque(parent):
                 self._opaque.append(folder)
             return
         if name.startswith(_AUFS):
@@ -324,6 +332,25 @@ class _Unpacker:
             os.mknod(place, stat.S_IFCHR, os.makedev(0, 0))
         except OSError:  # no right to make nodes here
             self._whiteouts.append(f"{folder}/{hidden}" if folder else hidden)
+
+
+def _mode(mode: int, *, owned: bool) -> int:
+    """The permission bits; an entry that is not its owner's must not run as its owner."""
+    return mode & (0o7777 if owned else 0o1777)
+
+
+def _mark_opaque(folder: bytes) -> bool:
+    """Mark a folder as hiding what lies below it; False when the kernel refuses.
+
+    Root of a user namespace may not set ``trusted`` attributes; overlays mounted there read ``user`` ones.
+    """
+    for attribute in ("trusted.overlay.opaque", "user.overlay.opaque"):
+        try:
+            os.setxattr(folder, attribute, b"y")
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def _parts(name: str) -> list[str]:

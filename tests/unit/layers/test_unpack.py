@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import os
@@ -208,6 +209,34 @@ def test_owners_are_kept_by_root(tmp_path):
     assert ((into / "d").stat().st_uid, (into / "d").stat().st_gid) == (5, 6)
     status = (into / "d/su").stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (7, 8, 0o4755)
+
+
+def test_owners_that_do_not_exist_here_become_the_caller(tmp_path, monkeypatch):
+    def unmapped(*arguments, **options):
+        raise OSError(errno.EINVAL, "no such id in this user namespace")
+
+    monkeypatch.setattr(os, "chown", unmapped)
+    monkeypatch.setattr(os, "fchown", unmapped)
+    entries = (folder("d", uid=5, mode=0o2755), file("d/su", mode=0o4755, uid=7, gid=8), link("d/l", "su"))
+    into, _ = unpack(tmp_path, *entries, as_root=True)
+    status = (into / "d/su").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), 0o755)
+    assert stat.S_IMODE((into / "d").stat().st_mode) == 0o755
+    assert (into / "d/l").is_symlink()
+
+
+def test_folders_are_marked_opaque_for_overlays_of_user_namespaces_too(tmp_path, monkeypatch):
+    marks = []
+
+    def in_a_user_namespace(path, name, value, **options):
+        if name.startswith("trusted."):
+            raise PermissionError(errno.EPERM, "only for root of the machine")
+        marks.append((path, name, value))
+
+    monkeypatch.setattr(os, "setxattr", in_a_user_namespace)
+    into, unpacked = unpack(tmp_path, file("b/.wh..wh..opq", b""), as_root=True)
+    assert marks == [(os.fsencode(into / "b"), "user.overlay.opaque", b"y")]
+    assert unpacked.opaque == ()
 
 
 def test_damaged_streams_are_refused(tmp_path):
