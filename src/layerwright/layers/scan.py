@@ -13,7 +13,7 @@ from layerwright.core.errors import BuildError
 from layerwright.layers.names import fault_of_path
 from layerwright.layers.tar import walk_order
 
-__all__ = ["LeftOut", "ScannedEntry", "TreeScan", "scan_tree"]
+__all__ = ["NEVER_COPIED", "LeftOut", "ScannedEntry", "TreeScan", "scan_tree"]
 
 _FORMAT = "tree 1"
 _CHUNK = 1 << 20
@@ -35,7 +35,16 @@ _SECRET_NAMES = frozenset({
 })  # fmt: skip
 _HARMLESS_NAMES = frozenset({".env.example", ".env.sample", ".env.template", ".env.dist"})
 _SECRET_PARTS = (".p12", ".pfx", ".jks", ".kdbx", ".ppk")
+_BYTECODE = (".pyc", ".pyo")
 _PEM_LIMIT = 4 << 20
+
+NEVER_COPIED = (
+    *sorted(_LEFT_OUT_FOLDERS),
+    *(f"*{suffix}" for suffix in _BYTECODE),
+    *sorted(_SECRET_NAMES),
+    *(f"*{suffix}" for suffix in _SECRET_PARTS),
+)
+"""Names, ``*`` for anything, that ``scan_tree`` leaves out in every folder; it leaves out more, by content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +263,7 @@ def _sha256(place: bytes) -> str:
 
 
 def _reason_for_name(name: str) -> str:
-    if name.endswith((".pyc", ".pyo")):
+    if name.endswith(_BYTECODE):
         return "bytecode"
     secret = name in _SECRET_NAMES or name.endswith(_SECRET_PARTS) or name.startswith(".env.")
     return "looks secret" if secret and name not in _HARMLESS_NAMES else ""

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from layerwright.backends.docker.fragments import WITH_CA, Secrets, context_path, run, write_file
 from layerwright.backends.docker.quoting import comment, paths, shell_word, sources
+from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.lock.model import LockedSource
 from layerwright.plan.steps import BuildWheel, InstallPython, WheelInput
@@ -20,6 +21,7 @@ PIP: Final = "/opt/pip"
 """Where the tools stage has a pip of its own; nothing of it reaches the environment."""
 
 _INSTALL: Final = "install-packages"
+_OPTIONS: Final = "--no-deps --no-compile --ignore-installed"
 _CACHE: Final = "--mount=type=cache,target=/root/.cache/pip"
 _SSH: Final = "--mount=type=ssh"
 _PYPI: Final = "https://pypi.org/simple"
@@ -56,8 +58,7 @@ def install_pip(step: InstallPython) -> list[str]:
             [
                 "#!/bin/sh",
                 f"export PYTHONPATH={packages}",
-                f"exec {WITH_CA} {step.prefix}/bin/python -m pip install --no-deps --no-compile"
-                ' --ignore-installed "$@"',
+                f'exec {WITH_CA} {step.prefix}/bin/python -m pip install {_OPTIONS} "$@"',
             ],
             f"/usr/local/bin/{_INSTALL}",
             executable=True,
@@ -83,7 +84,11 @@ def environment_stage(
     writer = _Writer(indexes, root, secrets)
     python = environment.python
     writer.lines += [
-        run([f"{shell_word(python.interpreter, what='the interpreter')} -m venv --without-pip {python.prefix}"])
+        run(
+            [
+                f"{shell_word(python.interpreter, what='the interpreter')} -m venv --without-pip {python.prefix}"
+            ]
+        )
     ]
     writer.wheels(environment.wheels)
     for step in environment.builds:
@@ -91,7 +96,9 @@ def environment_stage(
     if environment.bytecode and (environment.wheels or environment.builds):
         writer.lines += [
             "",
-            *comment("Bytecode that no file's time can make stale. Files for another Python do not compile; pip too"),
+            *comment(
+                "Bytecode that no file's time can make stale. Files for another Python do not compile; pip too"
+            ),
             *comment("passes them over."),
             run(
                 [
@@ -125,6 +132,33 @@ def git_address(text: str) -> str:
     return f"ssh://{found['user'] or ''}{found['host']}/{found['path'].lstrip('/')}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where pip looks: an index's address or a page or folder of links, either empty; shell words.
+
+    Attributes:
+        credentials: it wants some.
+    """
+
+    index: str = ""
+    links: str = ""
+    credentials: bool = False
+
+    @property
+    def flags(self) -> list[str]:
+        """Options of pip, for nothing but this place."""
+        if self.links:
+            return [f"--no-index --find-links {self.links}"]
+        return [f"--index-url {self.index}"]
+
+    def flags_over(self, default: "_Place") -> list[str]:
+        """The same with the default index beside it, for what a build needs."""
+        if self == default or not default.index:
+            return self.flags
+        more = f"--find-links {self.links}" if self.links else f"--extra-index-url {self.index}"
+        return [f"--index-url {default.index} {more}"]
+
+
 class _Writer:
     """Lines so far, and how many things were copied from the context."""
 
@@ -145,9 +179,11 @@ class _Writer:
             group.sort(key=lambda wheel: wheel.name)
             if name:
                 self._section(f"Wheels of the index {name}: these files and no others.")
-                flags, required = self._index(name)
+                place = self._place(name)
                 lines = [f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel in group]
-                self._install(lines, flags=[*flags, "--only-binary :all:"], netrc=required)
+                self._install(
+                    lines, flags=[*place.flags, "--only-binary :all:"], netrc=place.credentials or None
+                )
             else:
                 self._named_wheels(group)
 
@@ -187,36 +223,41 @@ class _Writer:
 
     def _project(self, step: BuildWheel) -> None:
         source = step.source
-        inside = context_path(source.source, self._root, what=f"the project {source.name}", where=_LOCK) or "."
+        inside = (
+            context_path(source.source, self._root, what=f"the project {source.name}", where=_LOCK) or "."
+        )
         folder = self._folder(inside)
-        flags, required = self._index("")
+        place = self._place("")
         self._pip(
             [
                 # As layerwright builds it: without the repository, whose commit is told instead.
-                f"rm -rf {folder}/.git;",
+                f"rm -rf {folder}/.git &&",
                 *_description(step.commit, folder),
                 *_versions(source.version, step.commit),
-                f"{_INSTALL} {' '.join([*flags, folder])}",
+                f"{_INSTALL} {' '.join([*place.flags, folder])}",
             ],
-            netrc=required,
+            netrc=place.credentials,
         )
 
     def _repository(self, source: LockedSource) -> None:
         address = git_address(source.source)
-        inside = context_path(address, self._root, what=f"the repository of {source.name}", where=_LOCK)
-        address = f"file://{self._folder(inside)}" if inside is not None else quote(address, safe=_SAFE)
+        if "://" not in address or address.startswith("file:"):
+            raise UsageError(
+                f"{source.name} comes from a repository of this machine, which other machines do not have: {address}",
+                hint="name it by its address, or take the folder: { path = … }",
+            )
         fragment = f"#subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
-        requirement = f"{source.name} @ git+{address}@{source.commit}{fragment}"
-        flags, required = self._index("")
+        requirement = f"{source.name} @ git+{quote(address, safe=_SAFE)}@{source.commit}{fragment}"
+        place = self._place("")
         ssh = address.startswith("ssh:")
         self._pip(
             [
                 *(['GIT_SSH_COMMAND="ssh -o StrictHostKeyChecking=accept-new"'] if ssh else []),
-                f"{_INSTALL} {' '.join(flags)}",
+                f"{_INSTALL} {' '.join(place.flags)}",
                 f"  {shell_word(requirement, what=source.name)}",
             ],
             mounts=[_SSH] if ssh else [],
-            netrc=required,
+            netrc=place.credentials,
             offered=True,
         )
 
@@ -226,10 +267,8 @@ class _Writer:
             if source.index
             else context_path(source.url, self._root, what=f"the sources of {source.name}", where=_LOCK)
         )
-        flags, required = self._index(source.index)
-        own, own_required = self._index("")
-        if own != flags and own[0].startswith("--index-url"):
-            flags = [*flags, own[0].replace("--index-url", "--extra-index-url", 1)]
+        default = self._place("")
+        place = self._place(source.index) if source.index else default
         fragment = f"#subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
         if inside is not None:
             file = f"/opt/sdists/{source.source}"
@@ -241,29 +280,28 @@ class _Writer:
             requirement = f"{source.name} @ {quote(source.url, safe=_SAFE)}{fragment}"
         self._install(
             [f"{requirement} --hash=sha256:{source.sha256}"],
-            flags=[*flags, f"--no-binary {source.name}"],
-            netrc=required or own_required,
+            flags=[*place.flags_over(default), f"--no-binary {source.name}"],
+            netrc=place.credentials or default.credentials or (False if source.url else None),
         )
 
-    def _index(self, name: str) -> tuple[list[str], bool]:
-        """pip's options for an index (the default one for no name), and whether it wants credentials."""
-        index = (
-            self._indexes.get(name)
-            if name
-            else next((index for index in self._indexes.values() if index.default), None)
-        )
-        if index is None:
-            return [f"--index-url {_PYPI}"], False
-        inside = (
-            context_path(index.url, self._root, what=f"the index {index.name}", where=index.location)
-            if index.format == "flat" or index.url.startswith("file:")
-            else None
-        )
-        if inside is not None:
-            return [f"--no-index --find-links {self._folder(inside)}"], False
+    def _place(self, name: str) -> _Place:
+        """Where an index is, the default one for no name."""
+        wanted = [
+            index for index in self._indexes.values() if (index.name == name if name else index.default)
+        ]
+        if not wanted:
+            return _Place(index=_PYPI)
+        (index,) = wanted
+        flat = index.format == "flat"
+        if flat or index.url.startswith("file:"):
+            inside = context_path(index.url, self._root, what=f"the index {index.name}", where=index.location)
+            if inside is not None:
+                return _Place(links=self._folder(inside))
         address = shell_word(index.url, what=f"the address of {index.name}")
-        option = "--index-url" if index.format == "simple" else "--no-index --find-links"
-        return [f"{option} {address}"], bool(index.credentials)
+        credentials = bool(index.credentials)
+        if flat:
+            return _Place(links=address, credentials=credentials)
+        return _Place(index=address, credentials=credentials)
 
     def _folder(self, inside: str) -> str:
         """A folder of the context in this stage, where builds may write to it."""
@@ -275,7 +313,9 @@ class _Writer:
     def _copy(self, inside: str, to: str) -> str:
         return f"COPY {paths(*sources(inside, what='a path'), to, what='a path')}"
 
-    def _install(self, requirements: Sequence[str], *, flags: Sequence[str], netrc: bool | None = None) -> None:
+    def _install(
+        self, requirements: Sequence[str], *, flags: Sequence[str], netrc: bool | None = None
+    ) -> None:
         """Install what a list with digests names; pip takes digests from a file alone."""
         file = f"/opt/requirements-{self._lists}.txt"
         self._lists += 1
@@ -312,9 +352,11 @@ def _description(commit: str, folder: str) -> list[str]:
     if found is None:
         return []
     file = f"{folder}/.git_archival.txt"
-    node, name = (shell_word(text, what="a tag") for text in (f"node: {found['node']}", f"describe-name: {commit}"))
+    node, name = (
+        shell_word(text, what="a tag") for text in (f"node: {found['node']}", f"describe-name: {commit}")
+    )
     return [
-        f"if [ ! -f {file} ] || grep -qF '$Format:' {file}; then printf '%s\\n' {node} {name} > {file}; fi;"
+        f"if [ ! -f {file} ] || grep -qF '$Format:' {file}; then printf '%s\\n' {node} {name} > {file}; fi &&"
     ]
 
 

@@ -113,9 +113,15 @@ def write_file(lines: Sequence[str], path: str, *, executable: bool = False) -> 
     Raises:
         BuildError: a line holds what a Dockerfile cannot hold.
     """
-    words = [shell_word(line, what=path) for line in lines]
+    words = [_quoted(line, path) for line in lines]
     last = f"> {path}" + (f" && chmod 755 {path}" if executable else "")
     return run(["printf '%s\\n'", *words, last])
+
+
+def _quoted(line: str, what: str) -> str:
+    """A shell word in quotes even where it needs none: lines of a file look alike then."""
+    text = shell_word(line, what=what)
+    return text if text.startswith("'") else f"'{text}'"
 
 
 def with_ca(secrets: Secrets) -> str:

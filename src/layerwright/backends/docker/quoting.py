@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from layerwright.core.errors import BuildError
 
-__all__ = ["argv", "comment", "paths", "shell_word", "sources", "word"]
+__all__ = ["argv", "comment", "label", "paths", "shell_word", "sources", "word"]
 
 _SPECIAL = str.maketrans({character: "\\" + character for character in '\\"$'})
 _PATTERN = re.compile(r"[*?\[\\]")

@@ -1,0 +1,417 @@
+"""A cell's plan as a Dockerfile for everybody: its context is the project's folder, and nothing of ours is needed.
+
+Pure text, from spec and lock. It is written for BuildKit as it is in Docker 20.10 (no heredocs, no ``COPY --link``, no
+``RUN --network``, no ``# syntax=`` line, which would fetch a frontend) and for podman and buildah.
+
+Steps of one kind stand together: first all Debian packages, then the whole Python environment, then files, copies
+and commands in the plan's order. In a chain of images a parent's command so finds its child's packages in place.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, assert_never
+from urllib.parse import quote
+
+from layerwright.backends.docker.environment import (
+    Environment,
+    environment_stage,
+    install_pip,
+    needs_git,
+    needs_ssh,
+)
+from layerwright.backends.docker.fragments import (
+    WITH_CA,
+    Secrets,
+    apt_install,
+    context_path,
+    pinned,
+    run,
+    with_ca,
+    write_file,
+)
+from layerwright.backends.docker.heading import heading, left_out_note
+from layerwright.backends.docker.quoting import argv, comment, label, paths, shell_word, sources, word
+from layerwright.core.errors import BuildError, UsageError
+from layerwright.oci.platform import Platform
+from layerwright.plan.steps import (
+    Base,
+    BuildWheel,
+    CellPlan,
+    CopyTree,
+    FetchFile,
+    InstallApt,
+    InstallPython,
+    InstallWheels,
+    RunCommand,
+    SetConfig,
+    WheelInput,
+)
+from layerwright.spec.model import Index, Secret
+
+__all__ = ["write_portable"]
+
+_LONGEST_LINE: Final = 65535
+"""Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
+
+_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What of a Debian base the spec asked for: Python's own packages, and the time zones.
+_ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
+_FETCH: Final = "/opt/fetch.py"
+_FETCH_LINES: Final = (
+    "import base64, hashlib, netrc, os, sys, urllib.parse, urllib.request",
+    "url, sha256, path, mode = sys.argv[1:]",
+    "request = urllib.request.Request(url)",
+    "if os.path.exists('/root/.netrc'):",
+    "    login = netrc.netrc('/root/.netrc').authenticators(urllib.parse.urlsplit(url).hostname or '')",
+    "    if login:",
+    "        words = base64.b64encode((login[0] + ':' + login[2]).encode()).decode()",
+    "        request.add_unredirected_header('Authorization', 'Basic ' + words)",
+    "digest = hashlib.sha256()",
+    "os.makedirs(os.path.dirname(path), exist_ok=True)",
+    "with urllib.request.urlopen(request) as source, open(path, 'wb') as target:",
+    "    for piece in iter(lambda: source.read(1 << 20), b''):",
+    "        digest.update(piece)",
+    "        target.write(piece)",
+    "if digest.hexdigest() != sha256:",
+    "    sys.exit(url + ' has the sha256 ' + digest.hexdigest() + ', not ' + sha256)",
+    "os.chmod(path, int(mode, 8))",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Parts:
+    """A cell's steps by kind."""
+
+    base: Base
+    config: SetConfig
+    apt: list[InstallApt] = field(default_factory=list)
+    python: InstallPython | None = None
+    wheels: list[WheelInput] = field(default_factory=list)
+    builds: list[BuildWheel] = field(default_factory=list)
+    bytecode: bool = False
+    rest: list[FetchFile | CopyTree | RunCommand] = field(default_factory=list)
+    smoke: list[RunCommand] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[FetchFile]:
+        return [step for step in self.rest if isinstance(step, FetchFile)]
+
+    @property
+    def environment(self) -> Environment | None:
+        if self.python is None:
+            return None
+        return Environment(
+            python=self.python,
+            wheels=tuple(self.wheels),
+            builds=tuple(self.builds),
+            bytecode=self.bytecode,
+        )
+
+
+def write_portable(
+    cell: CellPlan,
+    *,
+    indexes: Mapping[str, Index],
+    secrets: Mapping[str, Secret],
+    root: Path,
+    left_out: Sequence[str] = (),
+) -> str:
+    """Write a cell's plan as a Dockerfile that builds wherever the project's folder is.
+
+    Args:
+        cell: what to build, its parents' steps included.
+        indexes: the spec's, by name.
+        secrets: the spec's, by name.
+        root: the project's folder, which will be the build's context.
+        left_out: patterns of what layerwright never copies; COPY would, so the text says how to keep it out.
+
+    Raises:
+        UsageError: the base, or a file of the build, cannot be had elsewhere.
+        BuildError: a value that a Dockerfile cannot hold.
+    """
+    parts = _sorted(cell)
+    own = Secrets.beside(secrets)
+    body = [
+        *_system(cell, parts, own),
+        *_tools(parts, own),
+        *_environment(parts, indexes, root, own),
+        *_files(parts, root, own),
+        *_image(parts, root),
+        *_smoke(parts),
+    ]
+    body += left_out_note(
+        [(step.source, step.exclude) for step in parts.rest if isinstance(step, CopyTree)]
+        + [(step.source.source, ()) for step in parts.builds if step.source.kind == "path"],
+        left_out,
+    )
+    head = heading(cell, body="\n".join(body), own=own, secrets=secrets, indexes=indexes)
+    text = "\n".join([*head, *body]) + "\n"
+    for line in text.split("\n"):
+        if len(line.encode()) > _LONGEST_LINE:
+            raise BuildError(
+                f"a line of {cell.cell} is longer than Docker reads ({_LONGEST_LINE:,} bytes): {line[:60]}…",
+                hint="put the command's script into a file of the project, and copy that",
+            )
+    return text
+
+
+def _sorted(cell: CellPlan) -> _Parts:  # noqa: C901 - one branch a step; mypy holds the set closed
+    first, last = cell.nodes[0].step, cell.nodes[-1].step
+    if not isinstance(first, Base) or not isinstance(last, SetConfig):
+        raise BuildError(f"the plan of {cell.cell} does not begin with a base and end with a config")
+    parts = _Parts(base=first, config=last)
+    for step in (node.step for node in cell.nodes):
+        match step:
+            case Base() | SetConfig():
+                pass
+            case InstallApt():
+                parts.apt.append(step)
+            case InstallPython():
+                parts.python = step
+            case BuildWheel():
+                parts.builds.append(step)
+            case InstallWheels(part="files"):
+                parts.wheels += [wheel for wheel in step.wheels if not wheel.built_by]
+            case InstallWheels():
+                parts.bytecode = True
+            case FetchFile() | CopyTree() | RunCommand(keep=True):
+                parts.rest.append(step)
+            case RunCommand():
+                parts.smoke.append(step)
+            case _:
+                assert_never(step)
+    return parts
+
+
+def _system(cell: CellPlan, parts: _Parts, own: Secrets) -> list[str]:
+    """The base and its Debian packages."""
+    base = parts.base.base
+    architecture = Platform.parse(cell.platform).debian
+    lines = _base(parts, cell)
+    asked = [deb for deb in base.debs if _ASKED_OF_DEBIAN.fullmatch(deb.name)]
+    if asked:
+        lines += [
+            "",
+            *comment(
+                "What the spec needs of the base, at the versions of the lock. When the mirrors have moved on,"
+            ),
+            *comment("`layerwright lock --upgrade` brings newer ones."),
+            apt_install(pinned(asked, architecture), own),
+        ]
+    for step in parts.apt:
+        lines += [
+            "",
+            *comment(f"Debian packages: {' '.join(step.requested)}, with all that they need."),
+            apt_install(pinned(step.debs, architecture), own),
+        ]
+    return lines
+
+
+def _base(parts: _Parts, cell: CellPlan) -> list[str]:
+    base = parts.base.base
+    match base.kind:
+        case "debian":
+            name = f"debian:{base.source}-slim"
+            told = [
+                f"The base: Docker's official image of the release. layerwright makes its own from {len(base.debs)} locked",
+                "packages; here, those that are not named below are of the day on which the image was made. Its",
+                f"digest fixes them as well: {name}@sha256:….",
+            ]
+        case "registry":
+            name = f"{base.source.partition('@')[0]}@{base.digest}"
+            told = ["The base, by its digest."]
+        case "docker":
+            name = base.source
+            told = [f"The base is an image of the local engine ({base.digest}); it must be there."]
+        case "oci" | "archive":
+            transport = "oci" if base.kind == "oci" else "docker-archive"
+            raise UsageError(
+                f"a Dockerfile cannot start from {base.kind}:{base.source}, which is no image of a registry",
+                hint=f"copy it to one (skopeo copy {transport}:{base.source} docker://REGISTRY/NAME:TAG) and name "
+                "that in `from`; or build with layerwright build --backend docker",
+            )
+        case "image":
+            raise BuildError(f"the plan of {cell.cell} starts from another image")
+        case _:
+            assert_never(base.kind)
+    if base.kind != "debian" and (parts.apt or any(isinstance(step, RunCommand) for step in parts.rest)):
+        told.append(
+            "(If it sets a USER: put `USER root` below this line, and that user at the end of the file.)"
+        )
+    return [*comment("\n".join(told)), f"FROM --platform={cell.platform} {name} AS system"]
+
+
+def _tools(parts: _Parts, own: Secrets) -> list[str]:
+    """What the build needs and the image does not: pip, git, certificates, a program that fetches files."""
+    if parts.python is None and not parts.files:
+        return []
+    packages = []
+    if parts.python is None:
+        packages = ["ca-certificates", "python3"]
+    elif parts.python.interpreter.startswith("/usr/bin/"):
+        packages = ["ca-certificates", f"python{parts.python.version}-venv"]
+    if needs_git(parts.builds):
+        packages += ["ca-certificates", "git"]
+    if needs_ssh(parts.builds):
+        packages.append("openssh-client")
+    lines = [
+        "",
+        *comment("Tools of the build. Nothing of this stage reaches the image."),
+        "FROM system AS tools",
+        "USER root",
+        # Bases bring pip settings of their own: NVIDIA's set PIP_CONSTRAINT.
+        "ENV PIP_CONFIG_FILE=/dev/null PIP_CONSTRAINT= PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
+        "ENV PYTHONDONTWRITEBYTECODE=1",
+    ]
+    if packages:
+        lines.append(apt_install(list(dict.fromkeys(packages)), own))
+    lines += [
+        *comment("`with-ca` runs a program that trusts the certificate authorities given as a secret."),
+        with_ca(own),
+    ]
+    if parts.python is not None:
+        lines += install_pip(parts.python)
+    return lines
+
+
+def _environment(parts: _Parts, indexes: Mapping[str, Index], root: Path, own: Secrets) -> list[str]:
+    environment = parts.environment
+    if environment is None:
+        return []
+    return [
+        "",
+        *comment(f"The Python environment, {environment.python.prefix}."),
+        "FROM tools AS environment",
+        *environment_stage(environment, indexes=indexes, root=root, secrets=own),
+    ]
+
+
+def _files(parts: _Parts, root: Path, own: Secrets) -> list[str]:
+    """Models, each checked before it goes on."""
+    if not parts.files:
+        return []
+    python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
+    lines = [
+        "",
+        *comment("Files from elsewhere, each with its sha256."),
+        "FROM tools AS files",
+        write_file(_FETCH_LINES, _FETCH),
+    ]
+    for number, step in enumerate(parts.files):
+        inside = context_path(step.url, root, what=f"the file {step.to}", where=step.location)
+        url = quote(step.url, safe="%/:?#[]@!$&'()*+,;=~-._")
+        if inside is not None:
+            url = f"file:///opt/local/{number}"
+            lines.append(
+                f"COPY {paths(*sources(inside, what='a path'), f'/opt/local/{number}', what='a path')}"
+            )
+        lines.append(
+            run(
+                [
+                    f"{WITH_CA} {shell_word(python, what='the interpreter')} {_FETCH}",
+                    f"  {shell_word(url, what='an address')}",
+                    f"  {step.sha256} /opt/files/{number} {step.mode:04o}",
+                ],
+                mounts=[own.ca_mount, own.netrc_mount(required=False)],
+            )
+        )
+    return lines
+
+
+def _image(parts: _Parts, root: Path) -> list[str]:
+    """The image itself."""
+    lines = ["", *comment("The image."), "FROM system AS image"]
+    if parts.python is not None:
+        prefix = parts.python.prefix
+        lines.append(f"COPY --from=environment {prefix} {prefix}")
+    state = _State()
+    number = 0
+    for step in parts.rest:
+        match step:
+            case FetchFile():
+                lines.append(f"COPY --from=files {paths(f'/opt/files/{number}', step.to, what='a path')}")
+                number += 1
+            case CopyTree():
+                inside = context_path(step.source, root, what="what is copied", where=step.location) or "."
+                target = step.to.rstrip("/") or "/"
+                lines.append(f"COPY {paths(*sources(inside, what='a path'), target, what='a path')}")
+            case RunCommand():
+                lines += _run(step, state, parts.config)
+            case _:
+                assert_never(step)
+    return [*lines, *_config(parts.config, state)]
+
+
+def _smoke(parts: _Parts) -> list[str]:
+    """Smoke tests, in a stage that a plain build passes over."""
+    if not parts.smoke:
+        return []
+    config = parts.config
+    state = _State(environment=dict(config.env), workdir=config.workdir)
+    lines = ["", *comment("Smoke tests: build with --target smoke."), "FROM image AS smoke"]
+    for step in parts.smoke:
+        lines += _run(step, state, config)
+    return [*lines, "", *comment("What a plain build makes: the image, without its tests."), "FROM image"]
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """What ENV and WORKDIR have set so far."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    workdir: str = ""
+
+    def env(self, values: Mapping[str, str]) -> list[str]:
+        """ENV lines for what is new."""
+        new = {name: value for name, value in sorted(values.items()) if self.environment.get(name) != value}
+        self.environment.update(new)
+        return [f"ENV {name}={_value(name, value)}" for name, value in new.items()]
+
+    def work(self, folder: str) -> list[str]:
+        """A WORKDIR line, when it is another."""
+        if folder == self.workdir:
+            return []
+        self.workdir = folder
+        return [f"WORKDIR {word(folder, what='the workdir')}"]
+
+
+def _value(name: str, value: str) -> str:
+    text = word(value, what=f"the variable {name}")
+    # The step's PATH is what goes before the base's own.
+    return text[:-1] + f':${{PATH:-{_DEFAULT_PATH}}}"' if name == "PATH" else text
+
+
+def _run(step: RunCommand, state: _State, config: SetConfig) -> list[str]:
+    """A command; what its variables share with the image's is set for good, the rest for it alone."""
+    shared = {name: value for name, value in step.env.items() if config.env.get(name) == value}
+    lines = [*state.env(shared), *state.work(step.workdir or "/")]
+    special = {
+        name: value for name, value in sorted(step.env.items()) if state.environment.get(name) != value
+    }
+    command = list(step.argv)
+    path = special.pop("PATH", "")
+    if path:
+        command = ["/bin/sh", "-c", 'PATH="$0:$PATH"; export PATH; exec "$@"', path, *command]
+    if special:
+        command = ["/usr/bin/env", *(f"{name}={value}" for name, value in special.items()), *command]
+    mounts = "".join(
+        f"--mount=type=secret,id={name},target=/run/secrets/{name},mode=0400,required=true "
+        for name in step.secrets
+    )
+    script = [f"| {line}" for line in step.script.strip("\n").split("\n")] if step.script.strip() else []
+    told = [line for text in script for line in comment(text)]
+    return [*lines, *told, f"RUN {mounts}{argv(command, what='a command')}"]
+
+
+def _config(config: SetConfig, state: _State) -> list[str]:
+    lines = state.env(config.env)
+    lines += [f"LABEL {label(name, value)}" for name, value in sorted(config.labels.items())]
+    if config.workdir:
+        lines += state.work(config.workdir)
+    if config.entrypoint:
+        lines.append(f"ENTRYPOINT {argv(config.entrypoint, what='the entrypoint')}")
+    if config.command:
+        lines.append(f"CMD {argv(config.command, what='the command')}")
+    return lines
