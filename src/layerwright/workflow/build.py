@@ -1,10 +1,10 @@
 """Build cells: lock what is not locked, plan, build, put the images where they were asked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from layerwright.backends.base import BuiltImage, Outcome
+from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 from layerwright.lock.model import Lock
@@ -16,7 +16,7 @@ from layerwright.workflow.scans import file_digests
 from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells, short_list
 from layerwright.workflow.workshop import make_workshop
 
-__all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "only_image", "prepare"]
+__all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,12 @@ class BuildRequest:
     Attributes:
         images: images or cells; empty for all.
         locked: the lock must fit the spec as it is; it is never written.
+        single: the names must stand for one cell.
     """
 
     images: tuple[str, ...] = ()
     locked: bool = False
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +59,15 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     """Read the spec, bring the lock up to date, plan.
 
     Raises:
-        UsageError: the lock does not fit and ``locked`` was asked.
+        UsageError: the lock does not fit and ``locked`` was asked, or there are several cells and one was.
     """
     spec = read_spec(session)
     cells = select_cells(spec, request.images)
+    if request.single and len(cells) != 1:
+        raise UsageError(
+            f"{', '.join(request.images) or 'the spec'} stands for {len(cells)} images",
+            hint=f"name one of {', '.join(cells)}",
+        )
     names = with_parents(spec, cells)
     lock = read_locked(spec)
     with file_digests(session) as cache:
@@ -133,22 +140,3 @@ def keep_in_mind(session: Session, request: BuildRequest, built: Built, document
         references={reference: str(image.image.digest) for image in images for reference in image.references},
         document=document,
     )
-
-
-def only_image(built: Built, name: str) -> BuiltImage:
-    """The one image of a build.
-
-    Raises:
-        UsageError: there are several; it lists them.
-    """
-    images: Sequence[BuiltImage] = built.outcome.images
-    if len(images) != 1:
-        raise UsageError(
-            f"{name or 'the spec'} stands for {len(images)} images",
-            hint="name one of " + ", ".join(_names(images)),
-        )
-    return images[0]
-
-
-def _names(images: Iterable[BuiltImage]) -> list[str]:
-    return [image.cell for image in images]

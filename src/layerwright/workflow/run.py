@@ -16,7 +16,7 @@ from layerwright.run.invocation import (
     parse_variable,
 )
 from layerwright.spec.model import Cell, Spec
-from layerwright.workflow.build import BuildRequest, build_images, only_image
+from layerwright.workflow.build import BuildRequest, build_images
 from layerwright.workflow.session import Session
 
 __all__ = ["RunRequest", "run_image"]
@@ -63,10 +63,10 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         The program's exit status.
     """
     names = (request.image,) if request.image else ()
-    built = build_images(session, BuildRequest(images=names, locked=request.locked))
+    built = build_images(session, BuildRequest(images=names, locked=request.locked, single=True))
     if built.outcome.failures:
         raise built.outcome.failures[0].error
-    image = only_image(built, request.image)
+    (image,) = built.outcome.images
     as_root = session.host.uid == 0
     from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
 
