@@ -129,7 +129,8 @@ class UvResolver:
         except BaseException:
             self.reporter(TaskEnded(task=task, failed=True))
             raise
-        self.reporter(TaskEnded(task=task, detail=f"{len(found.wheels) + len(found.sources)} packages"))
+        count = len(found.wheels) + len(found.sources)
+        self.reporter(TaskEnded(task=task, detail=f"{count} package{'' if count == 1 else 's'}"))
         return found
 
     def _rounds(self, request: PackageRequest, reader: IndexReader) -> PackageSet:
