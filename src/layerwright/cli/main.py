@@ -61,7 +61,9 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
-    parser.add_argument("--version", action="version", version=f"layerwright {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"layerwright {__version__}", help="print the version"
+    )
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     for module in COMMANDS:
         module.add(commands, common)

@@ -97,8 +97,13 @@ def _build_with_docker(context: Context, options: argparse.Namespace) -> int:
 def _tell_failures(context: Context, failures: Sequence[tuple[str, LayerwrightError]]) -> int:
     from layerwright.cli.main import print_error  # noqa: PLC0415 - import cycle at start
 
+    told = dict[int, list[str]]()
     for cell, error in failures:
-        context.terminal.tell(f"{cell}: failed")
+        told.setdefault(id(error), []).append(cell)
+    for cells in told.values():
+        # What cells share fails for all of them at once, and is told once.
+        error = next(error for cell, error in failures if cell == cells[0])
+        context.terminal.tell(f"{', '.join(cells)}: failed")
         print_error(context.terminal, error)
     return failures[0][1].exit_code if failures else 0
 
