@@ -20,6 +20,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "Options of layerwright itself go before IMAGE; everything after it reaches the program untouched.",
     )
     _add_options(run)
+    run.add_argument(
+        "--entrypoint",
+        default=None,
+        metavar="PROGRAM",
+        help="run this instead of the image's entrypoint; '' makes ARGS the whole command",
+    )
     run.add_argument("image", metavar="IMAGE", help="an image or cell of the spec")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="for the image's entrypoint")
     run.set_defaults(handler=_run, makes_images=True)
@@ -44,10 +50,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--mount", action="append", default=[], metavar="FROM:TO[:ro]", help="one more folder or file"
     )
     parser.add_argument(
-        "--workdir", "-w", default="", metavar="DIR", help="start here instead of the image's workdir"
-    )
-    parser.add_argument(
-        "--entrypoint", default=None, metavar="PROGRAM", help="run this instead of the image's entrypoint"
+        "--workdir",
+        "-w",
+        default="",
+        metavar="DIR",
+        help="the current folder is here, not at the image's workdir",
     )
     parser.add_argument("--no-network", action="store_true", help="no network for the program")
     parser.add_argument("--locked", action="store_true", help="fail when the lock is out of date")
