@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from layerwright.backends.docker.fragments import WITH_CA, Secrets, context_path, run, write_file
-from layerwright.backends.docker.quoting import comment, paths, shell_word, sources
+from layerwright.backends.docker.fragments import (
+    WITH_CA,
+    Secrets,
+    context_path,
+    copy,
+    quoted_address,
+    run,
+    write_file,
+)
+from layerwright.backends.docker.quoting import comment, shell_word
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.lock.model import LockedSource
@@ -25,7 +33,6 @@ _OPTIONS: Final = "--no-deps --no-compile --ignore-installed"
 _CACHE: Final = "--mount=type=cache,target=/root/.cache/pip"
 _SSH: Final = "--mount=type=ssh"
 _PYPI: Final = "https://pypi.org/simple"
-_SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
 _SCP: Final = re.compile(r"(?P<user>[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>(?!//).+)")
 _DESCRIPTION: Final = re.compile(r".+-\d+-g(?P<node>[0-9a-f]+)")
 _LOCK: Final = Location(file="layerwright.lock", key="")
@@ -193,7 +200,7 @@ class _Writer:
         for wheel in wheels:
             inside = context_path(wheel.url, self._root, what=wheel.file, where=_LOCK)
             if inside is None:
-                remote.append(f"{wheel.name} @ {quote(wheel.url, safe=_SAFE)} --hash=sha256:{wheel.sha256}")
+                remote.append(f"{wheel.name} @ {quoted_address(wheel.url)} --hash=sha256:{wheel.sha256}")
             else:
                 local.append((wheel, inside))
         if remote:
@@ -201,7 +208,7 @@ class _Writer:
             self._install(remote, flags=["--only-binary :all:"], netrc=False)
         if local:
             self._section("Wheels that the spec names by their path.")
-            self.lines += [self._copy(inside, f"/opt/wheels/{wheel.file}") for wheel, inside in local]
+            self.lines += [copy(inside, f"/opt/wheels/{wheel.file}") for wheel, inside in local]
             self._install(
                 [f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel, _ in local],
                 flags=["--no-index --find-links /opt/wheels --only-binary :all:"],
@@ -247,7 +254,7 @@ class _Writer:
                 hint="name it by its address, or take the folder: { path = … }",
             )
         fragment = f"#subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
-        requirement = f"{source.name} @ git+{quote(address, safe=_SAFE)}@{source.commit}{fragment}"
+        requirement = f"{source.name} @ git+{quoted_address(address)}@{source.commit}{fragment}"
         place = self._place("")
         ssh = address.startswith("ssh:")
         self._pip(
@@ -272,12 +279,12 @@ class _Writer:
         fragment = f"#subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
         if inside is not None:
             file = f"/opt/sdists/{source.source}"
-            self.lines.append(self._copy(inside, file))
+            self.lines.append(copy(inside, file))
             requirement = f"{source.name} @ file://{quote(file)}{fragment}"
         elif source.index:
             requirement = f"{source.name}=={source.version}"
         else:
-            requirement = f"{source.name} @ {quote(source.url, safe=_SAFE)}{fragment}"
+            requirement = f"{source.name} @ {quoted_address(source.url)}{fragment}"
         self._install(
             [f"{requirement} --hash=sha256:{source.sha256}"],
             flags=[*place.flags_over(default), f"--no-binary {source.name}"],
@@ -307,11 +314,8 @@ class _Writer:
         """A folder of the context in this stage, where builds may write to it."""
         if inside not in self._folders:
             self._folders[inside] = f"/opt/sources/{len(self._folders)}"
-            self.lines.append(self._copy(inside, self._folders[inside]))
+            self.lines.append(copy(inside, self._folders[inside]))
         return self._folders[inside]
-
-    def _copy(self, inside: str, to: str) -> str:
-        return f"COPY {paths(*sources(inside, what='a path'), to, what='a path')}"
 
     def _install(
         self, requirements: Sequence[str], *, flags: Sequence[str], netrc: bool | None = None

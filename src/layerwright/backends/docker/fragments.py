@@ -6,18 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import normpath, relpath
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from layerwright.backends.docker.quoting import shell_word
+from layerwright.backends.docker.quoting import paths, shell_word, sources
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.lock.model import Deb
 
-__all__ = ["WITH_CA", "Secrets", "apt_install", "context_path", "pinned", "run", "with_ca", "write_file"]
+__all__ = [
+    "WITH_CA",
+    "Secrets",
+    "apt_install",
+    "context_path",
+    "copy",
+    "pinned",
+    "quoted_address",
+    "run",
+    "with_ca",
+    "write_file",
+]
 
 WITH_CA: Final = "with-ca"
 """Program of the tools stage that runs another one with the caller's certificate authorities, if any were given."""
 
+_SAFE: Final = (
+    "%/:?#[]@!$&'()*+,;=~-._"  # what may stand in an address; braces and blanks mean something to pip
+)
 _BY_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.:~=-]*", re.IGNORECASE)
 
 
@@ -139,6 +153,20 @@ def with_ca(secrets: Secrets) -> str:
         f"/usr/local/bin/{WITH_CA}",
         executable=True,
     )
+
+
+def quoted_address(address: str) -> str:
+    """An address as programs take it: what may not stand in one is escaped, what is escaped stays so."""
+    return quote(address, safe=_SAFE)
+
+
+def copy(inside: str, to: str) -> str:
+    """Copy a file or folder of the context.
+
+    Raises:
+        BuildError: a path that a Dockerfile cannot hold.
+    """
+    return f"COPY {paths(*sources(inside, what='a path'), to, what='a path')}"
 
 
 def context_path(address: str, root: Path, *, what: str, where: Location | None = None) -> str | None:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never
-from urllib.parse import quote
 
+from layerwright.backends.docker.downloads import file_of, files_stage
 from layerwright.backends.docker.environment import (
     Environment,
     environment_stage,
@@ -21,18 +21,9 @@ from layerwright.backends.docker.environment import (
     needs_git,
     needs_ssh,
 )
-from layerwright.backends.docker.fragments import (
-    WITH_CA,
-    Secrets,
-    apt_install,
-    context_path,
-    pinned,
-    run,
-    with_ca,
-    write_file,
-)
+from layerwright.backends.docker.fragments import Secrets, apt_install, context_path, copy, pinned, with_ca
 from layerwright.backends.docker.heading import heading, left_out_note
-from layerwright.backends.docker.quoting import argv, comment, label, paths, shell_word, sources, word
+from layerwright.backends.docker.quoting import argv, comment, label, paths, word
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
@@ -58,26 +49,6 @@ _LONGEST_LINE: Final = 65535
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What of a Debian base the spec asked for: Python's own packages, and the time zones.
 _ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
-_FETCH: Final = "/opt/fetch.py"
-_FETCH_LINES: Final = (
-    "import base64, hashlib, netrc, os, sys, urllib.parse, urllib.request",
-    "url, sha256, path, mode = sys.argv[1:]",
-    "request = urllib.request.Request(url)",
-    "if os.path.exists('/root/.netrc'):",
-    "    login = netrc.netrc('/root/.netrc').authenticators(urllib.parse.urlsplit(url).hostname or '')",
-    "    if login:",
-    "        words = base64.b64encode((login[0] + ':' + login[2]).encode()).decode()",
-    "        request.add_unredirected_header('Authorization', 'Basic ' + words)",
-    "digest = hashlib.sha256()",
-    "os.makedirs(os.path.dirname(path), exist_ok=True)",
-    "with urllib.request.urlopen(request) as source, open(path, 'wb') as target:",
-    "    for piece in iter(lambda: source.read(1 << 20), b''):",
-    "        digest.update(piece)",
-    "        target.write(piece)",
-    "if digest.hexdigest() != sha256:",
-    "    sys.exit(url + ' has the sha256 ' + digest.hexdigest() + ', not ' + sha256)",
-    "os.chmod(path, int(mode, 8))",
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,11 +104,12 @@ def write_portable(
     """
     parts = _sorted(cell)
     own = Secrets.beside(secrets)
+    python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
     body = [
         *_system(cell, parts, own),
         *_tools(parts, own),
         *_environment(parts, indexes, root, own),
-        *_files(parts, root, own),
+        *files_stage(parts.files, python=python, root=root, secrets=own),
         *_image(parts, root),
         *_smoke(parts),
     ]
@@ -215,9 +187,9 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
         case "debian":
             name = f"debian:{base.source}-slim"
             told = [
-                f"The base: Docker's official image of the release. layerwright makes its own from {len(base.debs)} locked",
-                "packages; here, those that are not named below are of the day on which the image was made. Its",
-                f"digest fixes them as well: {name}@sha256:….",
+                "The base: Docker's official image of the release. layerwright makes its own, from locked packages;",
+                f"these are {len(base.debs)}, and those of them that are not named below are here of the day on which",
+                f"that image was made. Its digest would fix them as well: {name}@sha256:….",
             ]
         case "registry":
             name = f"{base.source.partition('@')[0]}@{base.digest}"
@@ -288,38 +260,6 @@ def _environment(parts: _Parts, indexes: Mapping[str, Index], root: Path, own: S
     ]
 
 
-def _files(parts: _Parts, root: Path, own: Secrets) -> list[str]:
-    """Models, each checked before it goes on."""
-    if not parts.files:
-        return []
-    python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
-    lines = [
-        "",
-        *comment("Files from elsewhere, each with its sha256."),
-        "FROM tools AS files",
-        write_file(_FETCH_LINES, _FETCH),
-    ]
-    for number, step in enumerate(parts.files):
-        inside = context_path(step.url, root, what=f"the file {step.to}", where=step.location)
-        url = quote(step.url, safe="%/:?#[]@!$&'()*+,;=~-._")
-        if inside is not None:
-            url = f"file:///opt/local/{number}"
-            lines.append(
-                f"COPY {paths(*sources(inside, what='a path'), f'/opt/local/{number}', what='a path')}"
-            )
-        lines.append(
-            run(
-                [
-                    f"{WITH_CA} {shell_word(python, what='the interpreter')} {_FETCH}",
-                    f"  {shell_word(url, what='an address')}",
-                    f"  {step.sha256} /opt/files/{number} {step.mode:04o}",
-                ],
-                mounts=[own.ca_mount, own.netrc_mount(required=False)],
-            )
-        )
-    return lines
-
-
 def _image(parts: _Parts, root: Path) -> list[str]:
     """The image itself."""
     lines = ["", *comment("The image."), "FROM system AS image"]
@@ -327,16 +267,15 @@ def _image(parts: _Parts, root: Path) -> list[str]:
         prefix = parts.python.prefix
         lines.append(f"COPY --from=environment {prefix} {prefix}")
     state = _State()
-    number = 0
+    fetched = iter(range(len(parts.files)))
     for step in parts.rest:
         match step:
             case FetchFile():
-                lines.append(f"COPY --from=files {paths(f'/opt/files/{number}', step.to, what='a path')}")
-                number += 1
+                lines.append(f"COPY --from=files {paths(file_of(next(fetched)), step.to, what='a path')}")
             case CopyTree():
                 inside = context_path(step.source, root, what="what is copied", where=step.location) or "."
                 target = step.to.rstrip("/") or "/"
-                lines.append(f"COPY {paths(*sources(inside, what='a path'), target, what='a path')}")
+                lines.append(copy(inside, target))
             case RunCommand():
                 lines += _run(step, state, parts.config)
             case _:
