@@ -39,8 +39,10 @@ class BlobStore(Protocol):
     def read(self, room: Literal["blobs"], hex_digest: str, /) -> Iterator[bytes]:
         """The blob, verified at its end."""
 
-    def part_path(self, room: Literal["blobs"], hex_digest: str, /) -> Path:
-        """A file for a resumable download."""
+    def filling(
+        self, room: Literal["blobs"], hex_digest: str, /, *, size: int = ...
+    ) -> AbstractContextManager[Path]:
+        """A file for a resumable download; a full disk is told in words."""
 
     def adopt(self, room: Literal["blobs"], file: Path, /, *, sha256: str = ...) -> str:
         """Take in a finished download, verified."""
@@ -177,8 +179,8 @@ class _Puller:
     def _keep(self, data: bytes, digest: Digest) -> None:
         if not self._store.has("blobs", digest.hex):
             with self._store.lock(f"blob-{digest.hex}"):
-                part = self._store.part_path("blobs", digest.hex)
-                part.write_bytes(data)
+                with self._store.filling("blobs", digest.hex, size=len(data)) as part:
+                    part.write_bytes(data)
                 self._store.adopt("blobs", part, sha256=digest.hex)
 
     def _config(self, descriptor: Descriptor) -> bytes:
@@ -207,22 +209,22 @@ class _Puller:
             if self._store.has("blobs", digest.hex):
                 moved(size)
                 return
-            part = self._store.part_path("blobs", digest.hex)
-            have = part.stat().st_size if part.exists() else 0
-            if have > size:
-                part.unlink()
-                have = 0
-            moved(have)
-            fruitless = 0
-            while have < size:
-                before = have
-                have = self._download(digest, size, part, have, moved)
-                fruitless = 0 if have > before else fruitless + 1
-                if fruitless == _RESUMES:
-                    raise NetworkError(
-                        f"{self._client.registry} breaks off every download of {digest.short} "
-                        f"at {have:,} of {size:,} bytes"
-                    )
+            with self._store.filling("blobs", digest.hex, size=size) as part:
+                have = part.stat().st_size if part.exists() else 0
+                if have > size:
+                    part.unlink()
+                    have = 0
+                moved(have)
+                fruitless = 0
+                while have < size:
+                    before = have
+                    have = self._download(digest, size, part, have, moved)
+                    fruitless = 0 if have > before else fruitless + 1
+                    if fruitless == _RESUMES:
+                        raise NetworkError(
+                            f"{self._client.registry} breaks off every download of {digest.short} "
+                            f"at {have:,} of {size:,} bytes"
+                        )
             self._store.adopt("blobs", part, sha256=digest.hex)
 
     def _download(
@@ -259,8 +261,6 @@ class _Puller:
                     moved(len(chunk))
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError):
                 pass  # cut: the caller goes on from what is there
-            except OSError as error:
-                raise BuildError(f"cannot write {part}: {error.strerror or error}") from error
         return have
 
 

@@ -18,7 +18,6 @@ from layerwright.sources.choose import local_path, same_host
 from layerwright.sources.credentials import Credentials, address_credentials
 from layerwright.sources.indexes import PYPI, IndexFile, IndexReader, Site, file_name, index_sites
 from layerwright.spec.model import Index
-from layerwright.store.failures import told_when_full
 from layerwright.store.store import Store
 
 __all__ = ["Fetcher"]
@@ -207,7 +206,7 @@ class Fetcher:
 
     def _download(self, item: _Wanted, found: _Found, part: Path, moved: Callable[[int], None]) -> None:
         try:
-            with told_when_full(self._store.root, needed=item.size):
+            with self._store.filling(item.room, item.sha256, size=item.size):
                 self._http.download(
                     found.address, part, size=item.size, progress=moved, credentials=found.credentials
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from layerwright.core.errors import BuildError
 from layerwright.oci.digest import Digest
 from layerwright.store.content import Content, ContentWriter
 from layerwright.store.failures import told_when_full
@@ -92,6 +93,24 @@ class Store:
     def part_path(self, room: Room, hex_digest: str) -> Path:
         """An (empty or part-filled) file for a resumable download; hold ``lock`` while filling, then ``adopt``."""
         return self._content.part_path(room, hex_digest)
+
+    @contextmanager
+    def filling(self, room: Room, hex_digest: str, *, size: int = 0) -> Iterator[Path]:
+        """The ``part_path`` for a block that fills it; on a full disk it is emptied.
+
+        A part that cannot be finished is of no use, and a disk without a free byte could not even be looked after.
+
+        Raises:
+            BuildError: the disk is full; names the store.
+        """
+        part = self.part_path(room, hex_digest)
+        try:
+            with told_when_full(self.root, needed=size):
+                yield part
+        except BuildError as error:
+            if isinstance(error.__cause__, OSError):
+                part.unlink(missing_ok=True)
+            raise
 
     def read(self, room: Room, hex_digest: str) -> Iterator[bytes]:
         """The file in chunks of at most 1 MiB, verified at its end; a damaged file is removed.

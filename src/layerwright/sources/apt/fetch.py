@@ -75,15 +75,15 @@ def _fetch(deb: Deb, store: Store, http: HttpClient, mirror: DebianMirror, repor
     with store.lock(f"deb:{deb.sha256}"):
         if store.has("debs", deb.sha256):
             return
-        part = store.part_path("debs", deb.sha256)
         url = deb_url(deb, mirror)
         try:
-            http.download(
-                url,
-                part,
-                size=deb.size,
-                progress=lambda amount: reporter(BytesMoved(task=_TASK, amount=amount)),
-            )
+            with store.filling("debs", deb.sha256, size=deb.size) as part:
+                http.download(
+                    url,
+                    part,
+                    size=deb.size,
+                    progress=lambda amount: reporter(BytesMoved(task=_TASK, amount=amount)),
+                )
         except HttpStatusError as error:
             if error.status in _GONE:
                 raise ResolveError(
