@@ -236,6 +236,7 @@ class Connection:
         try:
             connection.connect()
         except OSError as error:
+            connection.close()
             raise _unreachable(endpoint, error) from error
         return connection
 

@@ -124,9 +124,8 @@ def deliver(
     try:
         _load(image, blobs, references, engine=engine, omit=reached, report=report, task=task)
     finally:
-        if built:  # it held the layers until the image itself does
-            with suppress(EngineError):
-                engine.remove(built)
+        if built and span is not None:
+            _clear(engine, built, interpreter, image.layers[slice(*span)])
     if engine.inspect(image.config_digest) is None and not engine.version.containerd_store:
         name = references[0] if references else "the image"
         raise EngineError(
@@ -183,6 +182,16 @@ def worth_building(
     return first, end
 
 
+def _clear(engine: DockerEngine, built: Digest, interpreter: str, layers: Sequence[Layer]) -> None:
+    """Remove what the build left: its image, which held the layers until ours does, and its cache.
+
+    Else the layers would stay on the engine's disk after our image is removed.
+    """
+    with suppress(EngineError):
+        engine.remove(built)
+        engine.forget_build_steps([" ".join(_unpack_argv(interpreter, layer)) for layer in layers])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Builder:
     """Brings a span of layers in by a build."""
@@ -223,8 +232,7 @@ class _Builder:
         wanted = tuple(layer.diff_id for layer in image.layers[:end])
         if made is not None and made.layers == wanted:
             return result
-        with suppress(EngineError):
-            self.engine.remove(result)
+        _clear(self.engine, result, self.interpreter, image.layers[first:end])
         self._remember(image.layers[0])
         self.report(Notice(message="loading the layers, since this Docker writes layers in another way"))
         return None
@@ -287,11 +295,13 @@ def _dockerfile(base: str, interpreter: str, layers: Sequence[Layer]) -> str:
     """
     import json  # noqa: PLC0415  start-up
 
-    lines = [f"FROM {base}"]
-    for layer in layers:
-        argv = [interpreter, "-IB", "/dev/layerwright/unpack.py", layer.diff_id, "/dev/layerwright-source"]
-        lines.append(
-            "RUN --mount=type=bind,target=/dev/layerwright"
-            " --mount=type=secret,id=source,target=/dev/layerwright-source,required=true " + json.dumps(argv)
-        )
-    return "\n".join(lines) + "\n"
+    mounts = (
+        "--mount=type=bind,target=/dev/layerwright"
+        " --mount=type=secret,id=source,target=/dev/layerwright-source,required=true"
+    )
+    steps = [f"RUN {mounts} {json.dumps(_unpack_argv(interpreter, layer))}" for layer in layers]
+    return "\n".join([f"FROM {base}", *steps]) + "\n"
+
+
+def _unpack_argv(interpreter: str, layer: Layer) -> list[str]:
+    return [interpreter, "-IB", "/dev/layerwright/unpack.py", layer.diff_id, "/dev/layerwright-source"]

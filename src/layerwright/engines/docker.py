@@ -6,7 +6,7 @@ version they were seen in.
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -229,6 +229,32 @@ class DockerEngine:
         if answer.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             raise EngineError(f"Docker cannot remove image {reference}: {answer.message}")
 
+    def forget_build_steps(self, commands: Collection[str]) -> None:
+        """Drop the cached results of RUN steps; layers of images stay, since those hold them too.
+
+        Results that others stand on stay as well. Found by their descriptions, removed by their ids: that is the
+        one filter of ``/build/prune`` that works on 20.10 (a description there is never matched).
+
+        Args:
+            commands: each step's program and arguments, joined by blanks, as BuildKit describes a result.
+
+        Raises:
+            EngineError: the engine refuses.
+        """
+        wanted = {f"mount / from exec {command}" for command in commands}
+        # From API 1.42 on the question can be for the build cache alone; before, it costs what all of "df" costs.
+        usage = self._ask("GET", "/system/df?type=build-cache").json()
+        rows = _rows(usage.get("BuildCache") if isinstance(usage, dict) else None)
+        found = {
+            str(row["ID"]): str(row.get("Parent", "")) for row in rows if row.get("Description") in wanted
+        }
+        # Top first: a result goes only when nothing stands on it.
+        while tops := [one for one in found if one not in found.values()]:
+            for one in tops:
+                filters = urlencode({"all": "true", "filters": json.dumps({"id": {one: True}})})
+                self._ask("POST", f"/build/prune?{filters}")
+                del found[one]
+
     def _candidates(self, likely: Sequence[str]) -> Iterator[LocalImage]:
         for reference in likely:
             if (image := self.inspect(reference)) is not None:
@@ -275,7 +301,7 @@ class _Record:
 
 def _rows(document: object) -> list[Mapping[str, object]]:
     if not isinstance(document, list):
-        raise EngineError("Docker's list of images cannot be read")
+        raise EngineError("Docker's answer cannot be read: a list was expected")
     return [row for row in document if isinstance(row, dict)]
 
 

@@ -202,6 +202,8 @@ class TestBuild:
         loaded = engine.inspect(name)
         assert loaded is not None
         assert loaded.identifier == image.config_digest
+        usage = engine._transport.request("GET", f"{engine.version.api}/system/df").body.decode()
+        assert image.layers[2].diff_id not in usage.partition('"BuildCache"')[2]
 
     def test_layers_that_docker_writes_otherwise_are_loaded_and_remembered(
         self,

@@ -1,0 +1,97 @@
+"""Engines that die or refuse in the middle, played by a socket of our own."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from layerwright.core.errors import EngineError
+from layerwright.engines.connection import Connection, Endpoint
+
+pytestmark = pytest.mark.engine
+
+
+@contextlib.contextmanager
+def playing(path: Path, play: Callable[[socket.socket], None]) -> Iterator[Connection]:
+    """An engine that does with each connection what ``play`` says."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(str(path))
+    server.listen()
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = server.accept()
+                with near:
+                    play(near)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield Connection(Endpoint(address=f"unix://{path}"))
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.close()
+
+
+def body(pieces: int) -> Iterator[bytes]:
+    for _ in range(pieces):
+        yield bytes(1 << 20)
+
+
+def test_an_engine_that_dies_while_we_send(tmp_path: Path) -> None:
+    def die(near: socket.socket) -> None:
+        near.recv(1 << 16)
+
+    with (
+        playing(tmp_path / "sock", die) as connection,
+        pytest.raises(EngineError, match="broke off") as caught,
+    ):
+        list(connection.lines("POST", "/images/load?quiet=0", body=body(64)))
+    assert "POST /images/load" in caught.value.what
+    assert "dockerd still runs" in caught.value.hint
+
+
+def test_an_engine_that_dies_while_it_answers(tmp_path: Path) -> None:
+    def die(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}\r\n\n")
+
+    with playing(tmp_path / "sock", die) as connection, pytest.raises(EngineError, match="broke off"):
+        list(connection.lines("GET", "/events"))
+
+
+def test_a_refusal_before_everything_was_sent_is_heard(tmp_path: Path) -> None:
+    def refuse(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(b'HTTP/1.1 500 Oh\r\nContent-Length: 29\r\n\r\n{"message": "no space left"}\n')
+        near.shutdown(socket.SHUT_WR)
+        while near.recv(1 << 20):
+            pass
+
+    with playing(tmp_path / "sock", refuse) as connection, pytest.raises(EngineError, match="no space left"):
+        list(connection.lines("POST", "/images/load", body=body(8)))
+
+
+def test_no_engine_says_what_to_do(tmp_path: Path) -> None:
+    connection = Connection(Endpoint(address=f"unix://{tmp_path}/none.sock", source="DOCKER_HOST"))
+    with pytest.raises(EngineError, match="no Docker engine answers") as caught:
+        connection.request("GET", "/version")
+    assert "DOCKER_HOST" in caught.value.what
+    assert caught.value.exit_code == 5
+
+
+def test_an_answer_without_end_is_cut(tmp_path: Path) -> None:
+    def flood(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                near.sendall(bytes(1 << 20))
+
+    with playing(tmp_path / "sock", flood) as connection, pytest.raises(EngineError, match="longer than"):
+        connection.request("GET", "/version")
