@@ -1,8 +1,9 @@
 """What a backend is, and what it gives back."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from layerwright.core.errors import LayerwrightError
 from layerwright.oci.digest import Digest
@@ -13,8 +14,7 @@ from layerwright.plan.steps import CellPlan, Plan
 __all__ = ["Backend", "BuiltImage", "BuiltLayer", "CellFailure", "Outcome", "WheelPart"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelPart:
+class WheelPart(Struct, frozen=True, kw_only=True):
     """A wheel in the store as part of a layer; fields as in ``layers.WheelFile``."""
 
     sha256: str
@@ -25,8 +25,7 @@ class WheelPart:
     direct_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltLayer:
+class BuiltLayer(Struct, frozen=True, kw_only=True):
     """A layer whose bytes the store can give at any time.
 
     Attributes:
@@ -64,8 +63,7 @@ class BuiltLayer:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltImage:
+class BuiltImage(Struct, frozen=True, kw_only=True):
     """A finished image.
 
     Attributes:
@@ -89,16 +87,14 @@ class BuiltImage:
     bytes_written: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellFailure:
+class CellFailure(Struct, frozen=True, kw_only=True):
     """A cell that could not be built; the others were."""
 
     cell: str
     error: LayerwrightError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What became of every asked cell."""
 
     images: tuple[BuiltImage, ...]

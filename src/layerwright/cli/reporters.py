@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import structs
 
 from layerwright.cli.terminal import Terminal
 from layerwright.core.events import BytesMoved, Event, Notice, OutputLine, TaskEnded, TaskStarted, Warned
@@ -102,7 +103,7 @@ class JsonReporter:
             self._write(event)
 
     def _write(self, event: Event) -> None:
-        self.terminal.tell(json.dumps({"event": type(event).__name__, **asdict(event)}))
+        self.terminal.tell(json.dumps({"event": type(event).__name__, **structs.asdict(event)}))
 
     def close(self) -> None:
         """Nothing is held open."""

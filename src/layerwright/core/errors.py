@@ -5,8 +5,9 @@ The exit code stands on the class; ``cli`` is the only printer. Anything that is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from layerwright.core.source import Location
 
@@ -49,8 +50,7 @@ class UsageError(LayerwrightError):
     exit_code = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One fault of a user's file."""
 
     what: str

@@ -1,7 +1,8 @@
 """What long work tells about itself. Rooms emit; renderers live in ``cli``."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 __all__ = [
     "BytesMoved",
@@ -16,8 +17,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStarted:
+class TaskStarted(Struct, frozen=True, kw_only=True):
     """A piece of work begins.
 
     Attributes:
@@ -36,16 +36,14 @@ class TaskStarted:
     cell: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BytesMoved:
+class BytesMoved(Struct, frozen=True, kw_only=True):
     """Progress of a started task: ``amount`` more bytes are done."""
 
     task: str
     amount: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEnded:
+class TaskEnded(Struct, frozen=True, kw_only=True):
     """A started task is over. ``cached``: nothing had to be done."""
 
     task: str
@@ -54,23 +52,20 @@ class TaskEnded:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputLine:
+class OutputLine(Struct, frozen=True, kw_only=True):
     """One line that a build step's own program printed."""
 
     task: str
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """Something worth knowing, such as the fallback that was taken and why."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class Warned(Struct, frozen=True, kw_only=True):
     """Something the user should act on, though work goes on."""
 
     message: str

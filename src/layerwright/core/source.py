@@ -1,12 +1,11 @@
 """Positions in the user's files."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 __all__ = ["Location"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """Where in a user's file something stands.
 
     Attributes:

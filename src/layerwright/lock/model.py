@@ -1,8 +1,9 @@
 """What was resolved. No credential and no address with one ever enters these types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 __all__ = [
     "LOCK_VERSION",
@@ -19,8 +20,7 @@ LOCK_VERSION = 1
 """Readers refuse another version; additions that old readers may ignore do not raise it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deb:
+class Deb(Struct, frozen=True, kw_only=True):
     """A Debian package: ``path`` is below the archive's root (``pool/main/…``), ``size`` in bytes."""
 
     name: str
@@ -31,8 +31,7 @@ class Deb:
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedBase:
+class LockedBase(Struct, frozen=True, kw_only=True):
     """A base by content.
 
     Attributes:
@@ -54,8 +53,7 @@ class LockedBase:
     glibc: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedWheel:
+class LockedWheel(Struct, frozen=True, kw_only=True):
     """A wheel that an index or address serves.
 
     Attributes:
@@ -79,8 +77,7 @@ class LockedWheel:
     requested: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedSource:
+class LockedSource(Struct, frozen=True, kw_only=True):
     """A package built to a wheel at build time.
 
     Attributes:
@@ -109,8 +106,7 @@ class LockedSource:
     metadata: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedFile:
+class LockedFile(Struct, frozen=True, kw_only=True):
     """A model or other file: ``sha256`` is 64 hexadecimal digits; ``size`` 0 when unknown."""
 
     url: str
@@ -119,8 +115,7 @@ class LockedFile:
     to: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedCell:
+class LockedCell(Struct, frozen=True, kw_only=True):
     """Everything one cell is made of.
 
     Attributes:
@@ -147,8 +142,7 @@ class LockedCell:
         return self.wheels + self.sources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """A whole lock: cells by name."""
 
     cells: Mapping[str, LockedCell]

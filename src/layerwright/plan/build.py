@@ -1,7 +1,9 @@
 """Spec + lock → plan. Pure: everything read from disk comes in as digests."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.lock.model import Lock, LockedCell, LockedSource

@@ -1,9 +1,10 @@
 """Node digests: what a step is, and what it stands on, as one sha256."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
 
 from layerwright.plan.steps import Base, InstallWheels, Node, Step, WheelInput
 
@@ -13,17 +14,19 @@ PLAN_FORMAT = 1
 """Part of every node digest; raise it when a step's meaning changes."""
 
 
+_POSITIONS = frozenset({"location"})
+"""Fields that say where something stands in the user's file, and never what it is."""
+
+
 def canonical(value: object) -> bytes:
     """JSON with sorted keys and no blanks; the same value always gives the same bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def _plain(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return {
-            field.name: _plain(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.compare
+            name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _POSITIONS
         }
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

@@ -1,8 +1,9 @@
 """The closed set of steps. A step says what, never how; every backend realises each or refuses early."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from layerwright.core.source import Location
 from layerwright.lock.model import Deb, LockedBase, LockedSource
@@ -29,24 +30,21 @@ PREFIX = "/opt/venv"
 """Where the image's Python environment stands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """Start from a base; ``base.kind`` is never ``image`` (parents are inlined)."""
 
     base: LockedBase
     platform: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallApt:
+class InstallApt(Struct, frozen=True, kw_only=True):
     """Install exactly these Debian packages; ``requested`` are the names the spec gave, to be marked manual."""
 
     debs: tuple[Deb, ...]
     requested: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallPython:
+class InstallPython(Struct, frozen=True, kw_only=True):
     """Make the environment skeleton: ``PREFIX/pyvenv.cfg``, ``bin/python`` links, empty site-packages.
 
     Attributes:
@@ -61,8 +59,7 @@ class InstallPython:
     prefix: str = PREFIX
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildWheel:
+class BuildWheel(Struct, frozen=True, kw_only=True):
     """Build a wheel from sources, with the image's interpreter, away from the image's file system.
 
     Attributes:
@@ -83,11 +80,10 @@ class BuildWheel:
     glibc: str = ""
     platform: str = ""
     exclude_newer: str = ""
-    location: Location | None = field(default=None, compare=False)
+    location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelInput:
+class WheelInput(Struct, frozen=True, kw_only=True):
     """A wheel to install: from the lock (``sha256``) or made by a ``BuildWheel`` node (``built_by`` its digest)."""
 
     name: str
@@ -101,8 +97,7 @@ class WheelInput:
     built_by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallWheels:
+class InstallWheels(Struct, frozen=True, kw_only=True):
     """Install wheels into the environment, as one layer.
 
     Attributes:
@@ -117,30 +112,27 @@ class InstallWheels:
     prefix: str = PREFIX
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchFile:
+class FetchFile(Struct, frozen=True, kw_only=True):
     """Put a file with a known digest into the image."""
 
     url: str
     sha256: str
     to: str
     mode: int = 0o644
-    location: Location | None = field(default=None, compare=False)
+    location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyTree:
+class CopyTree(Struct, frozen=True, kw_only=True):
     """Copy a file or folder of the project; ``tree_digest`` covers names, modes and contents of what is copied."""
 
     source: str
     to: str
     exclude: tuple[str, ...]
     tree_digest: str
-    location: Location | None = field(default=None, compare=False)
+    location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCommand:
+class RunCommand(Struct, frozen=True, kw_only=True):
     """Run a command in the image so far.
 
     Attributes:
@@ -155,11 +147,10 @@ class RunCommand:
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/"
     keep: bool = True
-    location: Location | None = field(default=None, compare=False)
+    location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetConfig:
+class SetConfig(Struct, frozen=True, kw_only=True):
     """The image's config; ``env`` is added to the base's environment (``PATH`` is prepended to)."""
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -182,8 +173,7 @@ Step = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A step in the graph.
 
     Attributes:
@@ -198,8 +188,7 @@ class Node:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellPlan:
+class CellPlan(Struct, frozen=True, kw_only=True):
     """How one cell is built: nodes in layer order, ``SetConfig`` last.
 
     Attributes:
@@ -215,8 +204,7 @@ class CellPlan:
     parent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """How all asked cells are built, parents before children."""
 
     cells: tuple[CellPlan, ...]

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import structs
+
 from layerwright.core.addresses import has_credential, mask_credentials
 from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
@@ -105,7 +107,7 @@ def _refuse_credentials(cells: Iterable[Cell]) -> None:
                 # one item that several cells of a matrix share is one fault
                 problems[location, address] = Problem(
                     what=f"an address holds a credential: {mask_credentials(address)}",
-                    where=replace(location, text=mask_credentials(location.text)),
+                    where=structs.replace(location, text=mask_credentials(location.text)),
                     hint="take it out of the address and keep it in netrc, so that it never enters a lock or an image",
                 )
     if problems:
@@ -192,7 +194,9 @@ class _Run:
 
     def _with_metadata(self, source: LockedSource) -> LockedSource:
         return (
-            replace(source, metadata=self._input_digest(source.source)) if source.kind == "path" else source
+            structs.replace(source, metadata=self._input_digest(source.source))
+            if source.kind == "path"
+            else source
         )
 
     def parent_stays(self, cell: Cell) -> bool:
@@ -370,5 +374,5 @@ def _with_interpreter(cell: Cell, base: LockedBase, apt: tuple[Deb, ...]) -> Loc
         if deb.name == f"python{cell.python}-minimal":
             # 3.11.2-6+deb12u4, 1:3.9.1-1: epoch and revision are Debian's
             version = deb.version.rpartition(":")[2].partition("-")[0].partition("+")[0]
-            return replace(base, python=version, interpreter=f"/usr/bin/python{cell.python}")
+            return structs.replace(base, python=version, interpreter=f"/usr/bin/python{cell.python}")
     return base

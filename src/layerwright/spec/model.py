@@ -5,9 +5,10 @@ Everything here is checked and complete; nothing is filled in later. Paths are r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from layerwright.core.source import Location
 from layerwright.oci.platform import Platform
@@ -36,8 +37,7 @@ Role = Literal["base", "training", "inference", "dev", "release", "executor"]
 Accelerator = Literal["cpu", "nvidia", "mthreads"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """What an image starts from.
 
     Attributes:
@@ -53,16 +53,14 @@ class Base:
         return self.source if self.kind == "registry" else f"{self.kind}:{self.source}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexPackage:
+class IndexPackage(Struct, frozen=True, kw_only=True):
     """A requirement met from a package index, as PEP 508 text."""
 
     requirement: str
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathPackage:
+class PathPackage(Struct, frozen=True, kw_only=True):
     """A project in a folder (built to a wheel) or a wheel or sdist file."""
 
     path: str
@@ -70,8 +68,7 @@ class PathPackage:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitPackage:
+class GitPackage(Struct, frozen=True, kw_only=True):
     """A project in a git repository at a revision; ``subdirectory`` is relative to its root, empty for the root."""
 
     git: str
@@ -81,8 +78,7 @@ class GitPackage:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UrlPackage:
+class UrlPackage(Struct, frozen=True, kw_only=True):
     """A wheel or sdist at an address, with its digest (64 hexadecimal digits)."""
 
     url: str
@@ -93,8 +89,7 @@ class UrlPackage:
 Package = IndexPackage | PathPackage | GitPackage | UrlPackage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class Index(Struct, frozen=True, kw_only=True):
     """A package index.
 
     Attributes:
@@ -117,8 +112,7 @@ class Index:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class Secret(Struct, frozen=True, kw_only=True):
     """A value for run steps, read on the host when needed: from ``env`` or ``file``, the other empty."""
 
     name: str
@@ -127,8 +121,7 @@ class Secret:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Struct, frozen=True, kw_only=True):
     """A file fetched at build; ``sha256`` is 64 hexadecimal digits, ``mode`` its permission bits."""
 
     url: str
@@ -138,8 +131,7 @@ class Model:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyItem:
+class CopyItem(Struct, frozen=True, kw_only=True):
     """A file or folder of the project; ``exclude`` holds gitignore-style patterns."""
 
     source: str
@@ -148,8 +140,7 @@ class CopyItem:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunItem:
+class RunItem(Struct, frozen=True, kw_only=True):
     """A command run at build.
 
     Attributes:
@@ -168,8 +159,7 @@ class RunItem:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """A host path seen in the container at run time."""
 
     source: str
@@ -177,8 +167,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True, kw_only=True):
     """How ``run`` starts the image; empty text means the engine's default."""
 
     gpus: str = "none"
@@ -188,8 +177,7 @@ class RunOptions:
     network: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     """One image to build: an entry of ``[images]`` at one point of its matrix.
 
     Attributes:
@@ -247,8 +235,7 @@ class Cell:
         return tuple(f"{self.reference_name}:{tag}" for tag in self.tags)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(Struct, frozen=True, kw_only=True):
     """A whole spec.
 
     Attributes:

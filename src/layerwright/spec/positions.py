@@ -6,11 +6,11 @@ what it cannot read, so that a place can be named even then.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 import tomli
 import tree_sitter
 import tree_sitter_toml
+from msgspec.structs import replace
 
 from layerwright.core.source import Location
 from layerwright.spec.faults import KeyPath, hide_credentials, parse_key

@@ -8,7 +8,6 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from layerwright.sandbox.model import Capabilities
 from layerwright.sandbox.rootfs import assemble
 from layerwright.sources.apt import AptContext, debian_sources, fetch_debs, resolve_apt, tree_status
 from layerwright.store import Store
+from support.change import replace
 from support.mirror import MIRROR
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

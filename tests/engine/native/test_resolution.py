@@ -1,6 +1,5 @@
 """Debian's own archive, asked through the host's apt."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from layerwright.sources.apt import (
     resolve_debian_base,
 )
 from layerwright.store import Store
+from support.change import replace
 from support.mirror import MIRROR
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from layerwright.lock import (
     Deb,
     Lock,
@@ -11,6 +9,7 @@ from layerwright.lock import (
     describe,
     diff,
 )
+from support.change import replace
 
 
 def wheel(name, version, sha="a", **fields):

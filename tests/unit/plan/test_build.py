@@ -1,6 +1,5 @@
 """The plan: what is shared, what changes a digest, and in which order layers stand."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from layerwright.plan.build import TreeRequest, make_plan, tree_requests
 from layerwright.plan.draw import plan_to_json, plan_to_lines
 from layerwright.plan.steps import BuildWheel, InstallWheels, RunCommand, SetConfig
 from layerwright.spec.parse import parse_spec
+from support.change import replace
 
 SPEC = """
 [project]

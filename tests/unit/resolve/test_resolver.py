@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from layerwright.core.source import Location
 from layerwright.lock import Deb, LockedBase, LockedSource, LockedWheel, outdated_cells
 from layerwright.resolve import UPGRADE_ALL, PackageSet, Ports, resolve
 from layerwright.spec.model import Base, Cell, GitPackage, IndexPackage, Model, PathPackage, Spec, UrlPackage
+from support.change import replace
 
 HERE = Location(file="layerwright.toml", line=3)
 

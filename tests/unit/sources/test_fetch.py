@@ -1,6 +1,5 @@
 import hashlib
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from layerwright.lock import LockedFile, LockedSource, LockedWheel
 from layerwright.sources.fetch import Fetcher
 from layerwright.spec.model import Index as SpecIndex
 from layerwright.store import Store
+from support.change import replace
 from support.index import Index, serve
 from support.packages import make_sdist, make_wheel
 

@@ -1,6 +1,5 @@
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from layerwright.sources.history import (
     version_variables,
     write_description,
 )
+from support.change import replace
 
 SCM = '[build-system]\nrequires = ["setuptools-scm"]\n[project]\nname = "app"\ndynamic = ["version"]\n'
 

@@ -1,7 +1,6 @@
 """Wheels and sdists that stand on this machine: from the spec's table to the store."""
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 
@@ -20,6 +19,7 @@ from layerwright.sources.uv import UvResolver
 from layerwright.spec.fingerprint import cell_resolution_digest
 from layerwright.store import Store
 from layerwright.workflow.plan import scan_trees
+from support.change import replace
 from support.packages import make_sdist, make_wheel
 from support.spec import spec_of
 

@@ -2,7 +2,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from layerwright.sources.projects import (
 from layerwright.sources.uv import UvResolver, find_uv
 from layerwright.spec.model import Index as SpecIndex
 from layerwright.store import Store
+from support.change import replace
 from support.packages import make_sdist, make_wheel, project_text
 
 BACKEND = b"""

@@ -1,6 +1,5 @@
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from layerwright.resolve import PackageRequest
 from layerwright.sources.uv import UvResolver
 from layerwright.spec.model import GitPackage, IndexPackage, PathPackage, UrlPackage
 from layerwright.spec.model import Index as SpecIndex
+from support.change import replace
 from support.index import Index, serve
 from support.packages import make_sdist, make_wheel, project_text
 

@@ -1,8 +1,7 @@
-from dataclasses import replace
-
 import pytest
 
 from layerwright.spec.fingerprint import cell_resolution_digest
+from support.change import replace
 from support.spec import spec_of
 
 TEXT = """

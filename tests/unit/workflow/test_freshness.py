@@ -1,7 +1,6 @@
 import os
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from layerwright.workflow.lock import check_lock
 from layerwright.workflow.memo import recall, remember
 from layerwright.workflow.plan import plan_cells, scan_trees
 from layerwright.workflow.session import Session, read_locked, short_list
+from support.change import replace
 from support.packages import project_text
 
 SPEC = """

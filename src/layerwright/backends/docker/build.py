@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from layerwright.backends.docker.context import make_context
 from layerwright.backends.docker.dockerfile import IMAGE_STAGE, SMOKE_STAGE, Dockerfile, write_dockerfile
 from layerwright.backends.native.blobs import StoreBlobs
@@ -114,7 +116,7 @@ class DockerBackend:
         missing = [node for node in wanted if read_result(self.workshop.store, node.digest) is None]
         if missing:
             needed = _closure({node.digest for node in missing}, cell)
-            part = replace(cell, references=(), nodes=(*needed, make_node(SetConfig(), (), "config")))
+            part = structs.replace(cell, references=(), nodes=(*needed, make_node(SetConfig(), (), "config")))
             outcome = NativeBackend(self.workshop).build(Plan(cells=(part,)), [part])
             for failure in outcome.failures:
                 raise failure.error

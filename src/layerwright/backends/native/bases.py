@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from msgspec import structs
+
 from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.blobs import blob_tar, unpack
 from layerwright.backends.native.files import write_blob
@@ -179,7 +181,7 @@ def _with_trees(workshop: Workshop, result: NodeResult) -> NodeResult:
                 raise IntegrityError(
                     f"layer {layer.digest.short} of the base unpacks to another tar than it says"
                 )
-        layers.append(layer if layer.tar_size else replace(layer, tar_size=counted.size))
+        layers.append(layer if layer.tar_size else structs.replace(layer, tar_size=counted.size))
     return replace(result, layers=tuple(layers))
 
 

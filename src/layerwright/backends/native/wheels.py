@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.backends.native.blobs import wheel_files, wheel_tree_key
 from layerwright.backends.native.files import write_blob
@@ -103,7 +105,7 @@ def compile_bytecode(
             private=False,
         )
     (layer,) = result.layers
-    return replace(result, layers=(replace(layer, trees=keys),))
+    return replace(result, layers=(structs.replace(layer, trees=keys),))
 
 
 def _bytecode_key(part: WheelPart, step: InstallWheels, interpreter: str) -> str:
