@@ -7,20 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from layerwright.layers.bytecode import BYTECODE_FORMAT, bytecode_layer, bytecode_script
+    from layerwright.layers.bytecode import bytecode_layer, bytecode_script
     from layerwright.layers.capture import CapturedChange, capture_layer
     from layerwright.layers.compressed import tar_to_layer
     from layerwright.layers.digests import LayerDigests
     from layerwright.layers.install import WheelFile, site_packages
-    from layerwright.layers.owners import LAYER_FORMAT, Collision, find_collisions, installed_paths, layer_key
+    from layerwright.layers.owners import Collision, find_collisions, installed_paths, layer_key
     from layerwright.layers.scan import LeftOut, ScannedEntry, TreeScan, scan_tree
     from layerwright.layers.splice import emit_blob, emit_tar, wheel_layer
     from layerwright.layers.tree import emit_tree_blob, emit_tree_tar, tree_layer
     from layerwright.layers.unpack import Unpacked, extract_layer
 
 __all__ = [
-    "BYTECODE_FORMAT",
-    "LAYER_FORMAT",
     "CapturedChange",
     "Collision",
     "LayerDigests",
@@ -48,12 +46,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bytecode": ("BYTECODE_FORMAT", "bytecode_layer", "bytecode_script"),
+    "bytecode": ("bytecode_layer", "bytecode_script"),
     "capture": ("CapturedChange", "capture_layer"),
     "compressed": ("tar_to_layer",),
     "digests": ("LayerDigests",),
     "install": ("WheelFile", "site_packages"),
-    "owners": ("LAYER_FORMAT", "Collision", "find_collisions", "installed_paths", "layer_key"),
+    "owners": ("Collision", "find_collisions", "installed_paths", "layer_key"),
     "scan": ("LeftOut", "ScannedEntry", "TreeScan", "scan_tree"),
     "splice": ("emit_blob", "emit_tar", "wheel_layer"),
     "tree": ("emit_tree_blob", "emit_tree_tar", "tree_layer"),

@@ -13,10 +13,7 @@ from layerwright.layers.digests import LayerDigests
 from layerwright.layers.names import fault_of_path
 from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, walk_order
 
-__all__ = ["BYTECODE_FORMAT", "bytecode_layer", "bytecode_script"]
-
-BYTECODE_FORMAT = 1
-"""Number of the rules by which trees become bytecode; part of every key."""
+__all__ = ["bytecode_layer", "bytecode_script"]
 
 
 def bytecode_script() -> str:

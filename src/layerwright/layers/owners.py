@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from layerwright.layers.archive import WheelArchive
+from layerwright.layers.formats import LAYER_FORMAT
 from layerwright.layers.install import WheelFile, check_prefix, plan_install
 
-__all__ = ["LAYER_FORMAT", "Collision", "find_collisions", "installed_paths", "layer_key"]
-
-LAYER_FORMAT = 1
-"""Number of the rules by which wheels become layers; part of every key, raised when a byte of any layer may change."""
+__all__ = ["Collision", "find_collisions", "installed_paths", "layer_key"]
 
 
 def layer_key(wheels: Sequence[WheelFile], *, prefix: str, python: str) -> str:

@@ -14,10 +14,7 @@ from layerwright.sandbox.model import Bind, Capabilities, Command
 from layerwright.sandbox.rootfs import Rootfs
 from layerwright.store import Store
 
-__all__ = ["SCRUBBED", "SCRUB_FORMAT", "apt_configuration", "install_apt", "install_script", "scrubbed"]
-
-SCRUB_FORMAT = 1
-"""Belongs into the key of a cached layer: rises when the same packages give another layer."""
+__all__ = ["SCRUBBED", "apt_configuration", "install_apt", "install_script", "scrubbed"]
 
 _TIMEOUT = 3600.0
 _LAST_LINES = 30

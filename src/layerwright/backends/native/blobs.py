@@ -6,6 +6,7 @@ from pathlib import Path
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.core.errors import EngineError, IntegrityError
 from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
+from layerwright.layers.formats import LAYER_FORMAT
 from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER, Layer
@@ -79,7 +80,6 @@ class StoreBlobs:
 
 def wheel_tree_key(part: WheelPart, *, prefix: str, python: str) -> str:
     """Store key of a wheel's extracted tree."""
-    from layerwright.layers import LAYER_FORMAT  # noqa: PLC0415 - start-up
     from layerwright.plan.nodes import canonical  # noqa: PLC0415 - start-up
 
     fields = [LAYER_FORMAT, part.sha256, part.requested, part.direct_url, prefix, python]

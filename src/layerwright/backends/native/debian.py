@@ -19,10 +19,7 @@ from layerwright.sources.apt import DebianMirror
 from layerwright.sources.apt.sourcelist import suite_lines
 from layerwright.store import Store
 
-__all__ = ["BASE_FORMAT", "build_base"]
-
-BASE_FORMAT = 2
-"""Belongs into the key of a cached base: rises when the same packages give other bytes."""
+__all__ = ["build_base"]
 
 _TIMEOUT = 1800.0
 _IDS_OF_A_SYSTEM = 65535  # the users and groups of a Debian system go up to nobody, 65534

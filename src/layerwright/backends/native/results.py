@@ -5,15 +5,16 @@ from dataclasses import dataclass
 import msgspec
 
 from layerwright.backends.base import BuiltLayer, WheelPart
+from layerwright.layers.formats import BASE_FORMAT, BYTECODE_FORMAT, LAYER_FORMAT, SCRUB_FORMAT
 from layerwright.oci.digest import Digest
 from layerwright.store import Store
 
 __all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "read_result", "write_result"]
 
 RESULT_FORMAT = 1
-"""Part of every record's key; raise it when the same node would give other bytes."""
+"""Of the records themselves."""
 
-_KIND = f"nodes-{RESULT_FORMAT}"
+_KIND = f"nodes-{RESULT_FORMAT}.{LAYER_FORMAT}.{BYTECODE_FORMAT}.{BASE_FORMAT}.{SCRUB_FORMAT}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

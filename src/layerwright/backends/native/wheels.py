@@ -13,7 +13,8 @@ from layerwright.backends.native.files import write_blob
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
-from layerwright.layers import BYTECODE_FORMAT, bytecode_layer, bytecode_script, wheel_layer
+from layerwright.layers import bytecode_layer, bytecode_script, wheel_layer
+from layerwright.layers.formats import BYTECODE_FORMAT
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER
 from layerwright.plan.nodes import canonical
