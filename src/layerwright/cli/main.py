@@ -6,19 +6,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from layerwright import __version__
+from layerwright.cli.errors import error_document, print_error
 from layerwright.cli.terminal import Terminal
-from layerwright.core.errors import LayerwrightError, Problem, SpecError
-from layerwright.core.source import Location
+from layerwright.core.errors import LayerwrightError
 
 if TYPE_CHECKING:
     from layerwright.cli.context import Context
 
-__all__ = ["entry", "global_options", "main", "make_parser", "print_error"]
+__all__ = ["entry", "global_options", "main", "make_parser"]
 
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _SIGNALLED = 128  # plus the signal's number, as shells report it
@@ -70,47 +69,6 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _problems(error: LayerwrightError) -> list[Problem | LayerwrightError]:
-    return list(error.problems) if isinstance(error, SpecError) else [error]
-
-
-def _located(where: Location | None) -> Location | None:
-    """The place with its line, which only costs something when it is shown."""
-    if where is None or where.line or not where.key:
-        return where
-    from layerwright.spec.positions import locate  # noqa: PLC0415 - only on error
-
-    try:
-        return locate(where, Path(where.file).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return where
-
-
-def print_error(terminal: Terminal, error: LayerwrightError) -> None:
-    """What happened, where, and how to mend it; every problem of a spec."""
-    for problem in _problems(error):
-        terminal.tell(f"{terminal.paint('error', '1;31')}: {problem.what}")
-        where = _located(problem.where)
-        if where is not None:
-            terminal.tell(f"  {terminal.paint('-->', '1;34')} {where}")
-            if where.text:
-                terminal.tell(f"   {terminal.paint('|', '1;34')} {where.text.strip()}")
-        if problem.hint:
-            terminal.tell(f"{terminal.paint('hint', '1;36')}: {problem.hint}")
-
-
-def _json_error(error: LayerwrightError) -> dict[str, object]:
-    problems = []
-    for problem in _problems(error):
-        where = _located(problem.where)
-        place = where and {"file": where.file, "line": where.line, "column": where.column, "key": where.key}
-        problems.append({"what": problem.what, "where": place, "hint": problem.hint})
-    return {
-        "schema": 1,
-        "error": {"type": type(error).__name__, "exit_code": error.exit_code, "problems": problems},
-    }
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run one command line.
 
@@ -146,7 +104,7 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
     except LayerwrightError as error:
         context.reporter.close()
         if terminal.json:
-            terminal.print(json.dumps(_json_error(error)))
+            terminal.print(json.dumps(error_document(error)))
         print_error(terminal, error)
         return error.exit_code
     except KeyboardInterrupt as interrupt:

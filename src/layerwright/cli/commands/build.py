@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from layerwright.cli.context import Context
+from layerwright.cli.errors import print_error
 from layerwright.cli.parsers import Commands
 from layerwright.cli.reporters import format_size
 from layerwright.core.errors import LayerwrightError, UsageError
@@ -95,8 +96,6 @@ def _build_with_docker(context: Context, options: argparse.Namespace) -> int:
 
 
 def _tell_failures(context: Context, failures: Sequence[tuple[str, LayerwrightError]]) -> int:
-    from layerwright.cli.main import print_error  # noqa: PLC0415 - import cycle at start
-
     told = dict[int, list[str]]()
     for cell, error in failures:
         told.setdefault(id(error), []).append(cell)
