@@ -100,7 +100,7 @@ class Command:
         if status is not None and done.status != status:
             pytest.fail(f"expected status {status}\n{done}")
         assert done.status != 70, done
-        assert "Traceback" not in done.err, done
+        assert "\nTraceback" not in f"\n{done.err}", done
         return done
 
 

@@ -268,7 +268,10 @@ class _CellPlanner:
             location=item.location,
         )
         inputs = tuple(node.digest for node in self.nodes if _is_content(node))
-        text = item.script.strip().splitlines()[0] if item.script.strip() else " ".join(item.argv)
+        import shlex  # noqa: PLC0415 - start-up
+
+        first, *more = (item.script.strip() or shlex.join(item.argv)).splitlines()
+        text = f"{first} …" if more else first
         self._add(make_node(step, inputs, f"{'run' if keep else 'smoke'} {text}"))
 
     def _config(self) -> None:

@@ -139,7 +139,7 @@ def test_one_changed_wheel_changes_its_own_nodes_and_what_runs_over_them(spec):
         "InstallWheels:big 1",
         "InstallWheels:big 1 (bytecode)",
         "RunCommand:run make -C /code",
-        "RunCommand:smoke python -c import big",
+        "RunCommand:smoke python -c 'import big'",
         "SetConfig:config",
     ]
 

@@ -10,6 +10,7 @@ from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
 from layerwright.core.events import OutputLine
+from layerwright.host.process import quote
 from layerwright.layers import capture_layer
 from layerwright.plan.steps import InstallApt, RunCommand
 from layerwright.sandbox.execute import execute
@@ -101,7 +102,7 @@ def run_command(
 
 def _failure(step: RunCommand, status: int, lines: Sequence[str]) -> BuildError:
     what = "the build command" if step.keep else "the smoke test"
-    shown = step.script.strip() or " ".join(step.argv)
+    shown = step.script.strip() or quote(step.argv)
     output = "\n".join(f"  | {line}" for line in lines)
     meaning = {126: " (not executable)", 127: " (program not found)"}.get(status, "")
     message = f"{what} failed with status {status}{meaning}: {shown}"
