@@ -31,7 +31,7 @@ _FETCH_LINES: Final = (
     "digest = hashlib.sha256()",
     "os.makedirs(os.path.dirname(path), exist_ok=True)",
     'with urllib.request.urlopen(request) as source, open(path, "wb") as target:',
-    '    for piece in iter(lambda: source.read(1 << 20), b""):',
+    '    for piece in iter(lambda: source.read(2**20), b""):',
     "        digest.update(piece)",
     "        target.write(piece)",
     "if digest.hexdigest() != sha256:",

@@ -30,6 +30,9 @@ PIP: Final = "/opt/pip"
 
 _INSTALL: Final = "install-packages"
 _OPTIONS: Final = "--no-deps --no-compile --ignore-installed"
+_BUILD: Final = "--use-pep517"
+"""pip before 22 otherwise has an old project install itself, which leaves no list of its files."""
+
 _CACHE: Final = "--mount=type=cache,target=/root/.cache/pip"
 _SSH: Final = "--mount=type=ssh"
 _PYPI: Final = "https://pypi.org/simple"
@@ -205,7 +208,7 @@ class _Writer:
                 local.append((wheel, inside))
         if remote:
             self._section("Wheels that the spec names by their address.")
-            self._install(remote, flags=["--only-binary :all:"], netrc=False)
+            self._install(remote, flags=["--no-index --only-binary :all:"], netrc=False)
         if local:
             self._section("Wheels that the spec names by their path.")
             self.lines += [copy(inside, f"/opt/wheels/{wheel.file}") for wheel, inside in local]
@@ -219,7 +222,8 @@ class _Writer:
         source = step.source
         match source.kind:
             case "path":
-                self._section(f"{source.name}, built from the project's {source.source}.")
+                place = "own folder" if source.source.rstrip("/") in {"", "."} else source.source
+                self._section(f"{source.name}, built from the project's {place}.")
                 self._project(step)
             case "git":
                 self._section(f"{source.name}, built from a repository at the locked commit.")
@@ -241,7 +245,7 @@ class _Writer:
                 f"rm -rf {folder}/.git &&",
                 *_description(step.commit, folder),
                 *_versions(source.version, step.commit),
-                f"{_INSTALL} {' '.join([*place.flags, folder])}",
+                f"{_INSTALL} {' '.join([*place.flags, _BUILD, folder])}",
             ],
             netrc=place.credentials,
         )
@@ -260,7 +264,7 @@ class _Writer:
         self._pip(
             [
                 *(['GIT_SSH_COMMAND="ssh -o StrictHostKeyChecking=accept-new"'] if ssh else []),
-                f"{_INSTALL} {' '.join(place.flags)}",
+                f"{_INSTALL} {' '.join([*place.flags, _BUILD])}",
                 f"  {shell_word(requirement, what=source.name)}",
             ],
             mounts=[_SSH] if ssh else [],
@@ -287,7 +291,7 @@ class _Writer:
             requirement = f"{source.name} @ {quoted_address(source.url)}{fragment}"
         self._install(
             [f"{requirement} --hash=sha256:{source.sha256}"],
-            flags=[*place.flags_over(default), f"--no-binary {source.name}"],
+            flags=[*place.flags_over(default), f"{_BUILD} --no-binary {source.name}"],
             netrc=place.credentials or default.credentials or (False if source.url else None),
         )
 

@@ -66,11 +66,14 @@ def _options(
         if f"id={name},target=/run/secrets/{name},mode=0400" in body:
             file = secret.file.replace("~/", "$HOME/", 1) if secret.file.startswith("~/") else secret.file
             value = f"env={secret.env}" if secret.env else f"src={file}"
-            yield f"--secret id={name},{value}", "needed: a command reads it"
+            option = f"id={name},{value}"
+            # $HOME is for the shell; whatever else a path holds is not.
+            plain = all(sign.isalnum() or sign in "=,._/$-" for sign in option)
+            yield f"--secret {option}" if plain else f'--secret "{option}"', "needed: a command reads it"
     if "--mount=type=ssh" in body:
         yield "--ssh default", "needed: a repository is reached by ssh"
     if "\nFROM image AS smoke\n" in body:
-        yield "--target smoke", "run the smoke tests; they leave no image behind"
+        yield "--target smoke", "run the smoke tests; without --tag"
 
 
 def left_out_note(sources: Sequence[tuple[str, Sequence[str]]], left_out: Sequence[str]) -> list[str]:

@@ -166,10 +166,8 @@ def _system(cell: CellPlan, parts: _Parts, own: Secrets) -> list[str]:
     if asked:
         lines += [
             "",
-            *comment(
-                "What the spec needs of the base, at the versions of the lock. When the mirrors have moved on,"
-            ),
-            *comment("`layerwright lock --upgrade` brings newer ones."),
+            *comment("What the spec needs of Debian, at the lock's versions. Mirrors drop old versions"),
+            *comment("sooner or later: then `layerwright lock --upgrade`, and render again."),
             apt_install(pinned(asked, architecture), own),
         ]
     for step in parts.apt:
@@ -187,9 +185,9 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
         case "debian":
             name = f"debian:{base.source}-slim"
             told = [
-                "The base: Docker's official image of the release. layerwright makes its own, from locked packages;",
-                f"these are {len(base.debs)}, and those of them that are not named below are here of the day on which",
-                f"that image was made. Its digest would fix them as well: {name}@sha256:….",
+                "The base: Docker's official image of the release. (layerwright makes its own, from locked packages:",
+                f"{len(base.debs)} of them. Here only those named below are locked; the others are of the day on which",
+                f"that image was made. To fix them too: {name}@sha256:….)",
             ]
         case "registry":
             name = f"{base.source.partition('@')[0]}@{base.digest}"
