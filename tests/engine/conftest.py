@@ -31,7 +31,7 @@ workdir = "/"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever stands on the Debian base reaches a mirror, the first time."""
     for item in items:
-        if "debian_layout" in getattr(item, "fixturenames", ()):
+        if "debian" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.network)
 
 
@@ -43,8 +43,8 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def debian_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An OCI layout with ``debian:bookworm`` and Python 3.11, built by this very program."""
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """``debian:bookworm`` with Python 3.11, built by this very program: the project and the store that have it."""
     if platform.machine() != "x86_64":
         pytest.skip("the base for tests is made for x86-64")
     if os.getuid() != 0 or shutil.which("mmdebstrap") is None:
@@ -56,8 +56,21 @@ def debian_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "layerwright.toml").write_text(_DEBIAN, encoding="utf-8")
     (root / "home").mkdir(exist_ok=True)
     command = Command(folder=folder, store=root / "store", home=root / "home")
+    command("build", timeout=600)
+    return command
+
+
+@pytest.fixture(scope="session")
+def debian_store(debian: Command) -> Path:
+    """A store that has the base; for tests of specs that start from ``debian:bookworm``."""
+    return debian.store
+
+
+@pytest.fixture(scope="session")
+def debian_layout(debian: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base as an OCI layout."""
     layout = tmp_path_factory.mktemp("layouts") / "debian"
-    command("build", "--output", f"oci:{layout}", timeout=600)
+    debian("build", "--output", f"oci:{layout}")
     return layout
 
 
