@@ -4,6 +4,7 @@ A build needs a client: BuildKit's side of the conversation (contexts, secrets, 
 API. Everything else goes through the API.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def build(
     Raises:
         EngineError: the build failed; the message has its last lines.
     """
-    result = scratch / "image-id"
+    result, metadata = scratch / "image-id", scratch / "metadata.json"
     argv = [
         str(client.program),
         "build",
@@ -159,7 +160,8 @@ def build(
         f"--file={wanted.dockerfile}",
     ]
     if client.version[0] >= _NEEDS_BUILDX:
-        argv.append("--provenance=false")  # an index with an attestation is no image to compare or load over
+        # An index with an attestation is no image to compare or load over.
+        argv += ["--provenance=false", f"--metadata-file={metadata}"]
     argv += [f"--network={wanted.network}"] if wanted.network != "default" else []
     argv += [f"--platform={wanted.platform}"] if wanted.platform else []
     argv += [f"--target={wanted.target}"] if wanted.target else []
@@ -176,7 +178,11 @@ def build(
         )
     except ProcessError as error:
         raise EngineError(f"docker could not build the image\n{error.what}", hint=error.hint) from error
-    return Digest.parse(result.read_text(encoding="ascii").strip())
+    identifier = result.read_text(encoding="ascii").strip()
+    if metadata.exists():
+        # The image id is the config's digest even where the engine knows images by their manifests.
+        identifier = json.loads(metadata.read_bytes()).get("containerimage.digest", identifier)
+    return Digest.parse(identifier)
 
 
 def client_variables(endpoint: Endpoint, host: HostEnvironment) -> dict[str, str]:

@@ -23,7 +23,7 @@ from typing import Final, Literal, Protocol
 from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved, Notice, Reporter, SilentReporter
 from layerwright.engines.client import Build, Client, build, find_builder
-from layerwright.engines.docker import DockerEngine
+from layerwright.engines.docker import DockerEngine, EngineVersion
 from layerwright.engines.loopback import serve_tars
 from layerwright.host.environment import HostEnvironment
 from layerwright.oci.blobs import BlobSource
@@ -31,7 +31,7 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image, build_image
 from layerwright.oci.layer import Layer
 
-__all__ = ["Delivery", "Memory", "deliver", "worth_building"]
+__all__ = ["Delivery", "Memory", "deliver", "worth_building", "writes_tars_like_ours"]
 
 _LARGE_LAYER: Final = 24 << 20
 """Bytes of tar from which a layer is worth a build step: 0.25 s for its container against 6 ms per MB of load."""
@@ -40,6 +40,8 @@ _LARGE_BUILD: Final = 256 << 20
 """Bytes of tar from which a build is begun: it costs 0.7 s before its first byte."""
 
 _REPOSITORY: Final = "layerwright-partial"
+_OTHER_TARS_SINCE: Final = 23
+"""Major version of Docker. 20.10.24 was seen to write tars as we do; 28.5.2 leaves out owners' names and type bits."""
 
 
 class Memory(Protocol):
@@ -105,11 +107,12 @@ def deliver(
     report = reporter or SilentReporter()
     diff_ids = [layer.diff_id for layer in image.layers]
     sizes = [layer.tar_size for layer in image.layers]
-    if engine.inspect(image.config_digest) is not None:
+    identifier = engine.identifier_of(image)
+    if engine.inspect(identifier) is not None:
         for reference in references:
-            engine.tag(image.config_digest, reference)
+            engine.tag(identifier, reference)
         report(BytesMoved(task=task, amount=sum(sizes)))
-        return Delivery(how="present", identifier=image.config_digest, sent=0, sent_bytes=0)
+        return Delivery(how="present", identifier=identifier, sent=0, sent_bytes=0)
     present = engine.leading_layers(diff_ids, likely=references)
     report(BytesMoved(task=task, amount=sum(sizes[:present])))
     span = worth_building(image.layers, present, plain)
@@ -126,15 +129,15 @@ def deliver(
     finally:
         if built and span is not None:
             _clear(engine, built, interpreter, image.layers[slice(*span)])
-    if engine.inspect(image.config_digest) is None and not engine.version.containerd_store:
+    if engine.inspect(identifier) is None:
         name = references[0] if references else "the image"
         raise EngineError(
-            f"Docker took {name} but does not know it by its id {image.config_digest.short}",
+            f"Docker took {name} but does not know it by its id {identifier.short}",
             hint="write it with --output docker-archive:FILE and load that by hand to see what Docker says",
         )
     return Delivery(
         how="build" if built else "load",
-        identifier=image.config_digest,
+        identifier=identifier,
         sent=len(image.layers) - present,
         sent_bytes=sum(sizes[present:]),
     )
@@ -190,6 +193,12 @@ def _clear(engine: DockerEngine, built: Digest, interpreter: str, layers: Sequen
     with suppress(EngineError):
         engine.remove(built)
         engine.forget_build_steps([" ".join(_unpack_argv(interpreter, layer)) for layer in layers])
+
+
+def writes_tars_like_ours(version: EngineVersion) -> bool:
+    """Whether layers that this engine makes of our tars may have our diff ids."""
+    major = version.version.partition(".")[0]
+    return not version.containerd_store and major.isdigit() and int(major) < _OTHER_TARS_SINCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,8 +276,7 @@ class _Builder:
 
     def _client(self, base: Layer) -> Client | None:
         """What builds, unless this engine is known or seen to be unfit."""
-        version = self.engine.version
-        if not self.engine.endpoint.local or version.containerd_store:
+        if not self.engine.endpoint.local or not writes_tars_like_ours(self.engine.version):
             return None
         if self.memory is not None and self.memory.read_record("engines", self._key(base)) is not None:
             return None

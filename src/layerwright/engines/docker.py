@@ -16,10 +16,11 @@ from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved, Reporter
 from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
 from layerwright.host.environment import HostEnvironment
-from layerwright.oci.archive import docker_archive
+from layerwright.oci.archive import docker_archive, oci_archive
 from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
+from layerwright.oci.reference import Reference
 
 __all__ = ["DockerEngine", "EngineVersion", "LocalImage", "find_docker"]
 
@@ -124,11 +125,16 @@ class DockerEngine:
                 )
         raise EngineError(f"Docker's description of image {reference} cannot be read")
 
+    def identifier_of(self, image: Image) -> Digest:
+        """What this engine calls an image of ours once it has it."""
+        return image.digest if self.version.containerd_store else image.config_digest
+
     def leading_layers(self, diff_ids: Sequence[Digest], *, likely: Sequence[str] = ()) -> int:
         """How many layers from the bottom the engine already has, in this order.
 
         Docker keeps a layer by the chain of everything below it, so only a common beginning counts. Leading layers
-        that only a build cache or a running container holds are not seen.
+        that only a build cache or a running container holds are not seen. With the containerd store it is always 0:
+        there a layer is known by its blob, and what blobs an image has is not told.
 
         Args:
             diff_ids: bottom first.
@@ -138,7 +144,7 @@ class DockerEngine:
             EngineError: the engine fails.
         """
         best = 0
-        for image in self._candidates(likely):
+        for image in () if self.version.containerd_store else self._candidates(likely):
             same = 0
             for ours, theirs in zip(diff_ids, image.layers, strict=False):
                 if ours != theirs:
@@ -159,10 +165,12 @@ class DockerEngine:
         reporter: Reporter | None = None,
         task: str = "load",
     ) -> None:
-        """Load an image as a stream of plain tars, all layers or those above the ``omit`` lowest.
+        """Load an image as a stream, all layers or those above the ``omit`` lowest.
 
-        That ``docker load`` takes an archive without the layers it has is not documented; it is how the graph-driver
-        store works (``image/tarexport/load.go``: a layer is only opened when its chain is unknown).
+        The graph-driver store gets a docker archive of plain tars; that it takes one without the layers it has is
+        not documented, but how it works (``image/tarexport/load.go``: a layer is only opened when its chain is
+        unknown). The containerd store gets an OCI archive with the blobs as they are, so that it knows the image by our
+        manifest's digest; a docker archive would be given a new manifest.
 
         Args:
             image: what to load.
@@ -176,8 +184,13 @@ class DockerEngine:
             EngineError: the engine refuses, or dies.
             IntegrityError: the bytes of a layer are not those of its digest.
         """
-        # Docker hashes every layer itself; the containerd store does not compare diff ids (28).
-        body = docker_archive([(references, image)], blobs, omit=omit, check=self.version.containerd_store)
+        if self.version.containerd_store:
+            names = [(str(Reference.parse(reference)), image) for reference in references]
+            # Never without a layer: 28 takes an archive that lacks a blob and finds out when the image is used.
+            body = oci_archive(names or [("", image)], blobs)
+        else:
+            # Docker hashes every layer itself and refuses one that is not what the config says.
+            body = docker_archive([(references, image)], blobs, omit=omit, check=False)
         for record in self._records(
             "POST", "/images/load?quiet=0", body, {"Content-Type": "application/x-tar"}
         ):

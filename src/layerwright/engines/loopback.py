@@ -177,6 +177,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # What a TLS greeting gets as an answer: with a status line, by which containerd's resolver sees plain HTTP.
+    default_request_version = "HTTP/1.1"
     server: _Server
 
     def do_HEAD(self) -> None:

@@ -14,7 +14,7 @@ from layerwright.core.errors import EngineError, IntegrityError
 from layerwright.core.events import Event, Notice
 from layerwright.engines import delivery
 from layerwright.engines.client import find_builder
-from layerwright.engines.delivery import deliver
+from layerwright.engines.delivery import deliver, writes_tars_like_ours
 from layerwright.engines.docker import DockerEngine, find_docker
 from layerwright.engines.loopback import serve
 from layerwright.host.environment import HostEnvironment
@@ -105,8 +105,12 @@ def test_a_load_sends_only_what_is_missing(engine: DockerEngine, name: str) -> N
     blobs.opened.clear()
     second = build_image(layers=[low, other])
     done = deliver(engine, second, blobs, [name])
-    assert (done.how, done.sent, done.identifier) == ("load", 1, second.config_digest)
-    assert blobs.opened == [other.diff_id]
+    if engine.version.containerd_store:  # which may not be given less than everything
+        assert (done.how, done.sent) == ("load", 2)
+    else:
+        assert (done.how, done.sent) == ("load", 1)
+        assert blobs.opened == [other.diff_id]
+    assert done.identifier == engine.identifier_of(second)
     assert deliver(engine, second, blobs, [name]).how == "present"
     loaded = engine.inspect(name)
     assert loaded is not None
@@ -116,7 +120,9 @@ def test_a_load_sends_only_what_is_missing(engine: DockerEngine, name: str) -> N
 def test_a_layer_that_lies_is_refused(engine: DockerEngine, name: str) -> None:
     blobs = MemoryBlobs()
     image = build_image(layers=[blobs.add(tar_of_files({"a": b"1234"}))])
-    blobs.tars[image.layers[0].diff_id] = blobs.tars[image.layers[0].diff_id].replace(b"1234", b"4321")
+    (layer,) = image.layers
+    blobs.tars[layer.diff_id] = blobs.tars[layer.diff_id].replace(b"1234", b"4321")
+    blobs.blobs[layer.digest] = blobs.blobs[layer.digest][:-8] + bytes(8)
     with pytest.raises((EngineError, IntegrityError)):
         deliver(engine, image, blobs, [name])
     assert engine.inspect(name) is None
@@ -127,13 +133,16 @@ def test_everything_is_sent_when_the_missing_alone_is_not_taken(
 ) -> None:
     blobs = MemoryBlobs()
     image = build_image(layers=[blobs.add(tar_of_files({uuid.uuid4().hex: b""})) for _ in range(2)])
+    if engine.version.containerd_store:
+        pytest.skip("this store is always given everything")
     # As if the lower layer was removed after we asked.
     monkeypatch.setattr(engine, "leading_layers", lambda *_, **__: 1)
     seen: list[Event] = []
     deliver(engine, image, blobs, [name], reporter=seen.append)
     assert [event for event in seen if isinstance(event, Notice)]
-    assert blobs.opened.count(image.layers[0].diff_id) == 1
-    assert engine.inspect(image.config_digest) is not None
+    lowest = image.layers[0]
+    assert sum(one in {lowest.diff_id, lowest.digest} for one in blobs.opened) == 1
+    assert engine.inspect(engine.identifier_of(image)) is not None
 
 
 @pytest.mark.parametrize("layers", ["tar", "blob"])
@@ -150,7 +159,7 @@ def test_the_engine_pulls_from_the_loopback_registry(engine: DockerEngine, name:
         assert served.failures == []
     pulled = engine.inspect(name)
     assert pulled is not None
-    assert pulled.identifier == image.config_digest
+    assert pulled.identifier == (served.digest if engine.version.containerd_store else image.config_digest)
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +207,10 @@ class TestBuild:
             reporter=seen.append,
         )
         assert [event for event in seen if isinstance(event, Notice)] == []
-        assert done.how == "build"
+        assert done.how == ("build" if writes_tars_like_ours(engine.version) else "load")
         loaded = engine.inspect(name)
         assert loaded is not None
-        assert loaded.identifier == image.config_digest
+        assert loaded.identifier == engine.identifier_of(image)
         usage = engine._transport.request("GET", f"{engine.version.api}/system/df").body.decode()
         assert image.layers[2].diff_id not in usage.partition('"BuildCache"')[2]
 
@@ -214,6 +223,8 @@ class TestBuild:
     ) -> None:
         monkeypatch.setattr(delivery, "_LARGE_LAYER", 1)
         monkeypatch.setattr(delivery, "_LARGE_BUILD", 1)
+        if not writes_tars_like_ours(engine.version):
+            pytest.skip(f"Docker {engine.version.version} is known to write tars in another way")
         tar = our_tar({"opt": None, f"opt/{uuid.uuid4().hex}": b"", "opt/b": b""})
         image, blobs = self.image(base, tar + bytes(512))
         memory = Memory()
