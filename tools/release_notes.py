@@ -19,11 +19,16 @@ def main() -> int:
         chosen = [path for path in fragments if path.name.split(".")[1] == kind]
         if chosen:
             lines += [f"### {kind.capitalize()}", ""]
-            lines += [f"- {path.read_text(encoding='utf-8').strip()} (#{path.name.split('.')[0]})" for path in chosen]
+            lines += [
+                f"- {path.read_text(encoding='utf-8').strip()} (#{path.name.split('.')[0]})"
+                for path in chosen
+            ]
             lines.append("")
     page = ROOT / "CHANGELOG.md"
     head, _, rest = page.read_text(encoding="utf-8").partition("\n## ")
-    page.write_text("\n".join([head.rstrip(), "", *lines]) + (f"\n## {rest}" if rest else ""), encoding="utf-8")
+    page.write_text(
+        "\n".join([head.rstrip(), "", *lines]) + (f"\n## {rest}" if rest else ""), encoding="utf-8"
+    )
     for path in fragments:
         path.unlink()
     return 0

@@ -15,7 +15,9 @@ def make_pdf(path: Path) -> None:
     page = Image.new("RGB", (620, 877), "white")
     draw = ImageDraw.Draw(page)
     font = ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", 26)
-    for row, text in enumerate(["Delivery note 4711", "2 boxes of paper", "1 stapler, red", "Received with thanks"]):
+    for row, text in enumerate(
+        ["Delivery note 4711", "2 boxes of paper", "1 stapler, red", "Received with thanks"]
+    ):
         draw.text((60, 80 + 60 * row), text, fill=(20, 20, 20), font=font)
     page.save(path)
 
@@ -24,7 +26,9 @@ def photograph(page: np.ndarray) -> np.ndarray:
     """The page on a dark desk, seen from the side."""
     height, width = page.shape[:2]
     corners = np.float32([[190, 120], [760, 60], [840, 900], [90, 840]])
-    matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners)
+    matrix = cv2.getPerspectiveTransform(
+        np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners
+    )
     return cv2.warpPerspective(page, matrix, (960, 960), borderValue=(50, 60, 55))
 
 
@@ -34,7 +38,9 @@ def find_page(photo: np.ndarray) -> cb.Polygon:
     _, bright = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     largest = max(contours, key=cv2.contourArea)
-    corners = cv2.approxPolyDP(largest, 0.02 * cv2.arcLength(largest, closed=True), closed=True).reshape(-1, 2)
+    corners = cv2.approxPolyDP(largest, 0.02 * cv2.arcLength(largest, closed=True), closed=True).reshape(
+        -1, 2
+    )
     return cb.Polygon(cb.order_points_clockwise(corners.astype(np.float32)))
 
 

@@ -1,7 +1,7 @@
 """Print what the image holds, and use it."""
 
-import numpy
+import numpy as np
 from matrix_checks import main
 
 main()
-print("trace", int(numpy.eye(4).trace()))
+print("trace", int(np.eye(4).trace()))

@@ -1,6 +1,6 @@
 """Draw page.png, the document this example reads, with a font that Debian ships.
 
-    layerwright run ocr draw_page.py page.png
+layerwright run ocr draw_page.py page.png
 """
 
 import random
@@ -35,7 +35,9 @@ def main() -> None:
     noise = random.Random(7)
     dust = ImageDraw.Draw(page)
     for _ in range(400):
-        dust.point((noise.randrange(page.width), noise.randrange(page.height)), fill=noise.randrange(120, 220))
+        dust.point(
+            (noise.randrange(page.width), noise.randrange(page.height)), fill=noise.randrange(120, 220)
+        )
     page.filter(ImageFilter.GaussianBlur(0.6)).save(sys.argv[1])
 
 
