@@ -28,7 +28,6 @@ _BUNDLE_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUND
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK: Final = 1 << 18
 _CONNECTIONS: Final = 16
-_FIRST_PAUSE: Final = 0.4
 _LONGEST_PAUSE: Final = 30.0
 _OK: Final = 200
 _PARTIAL: Final = 206
@@ -108,6 +107,7 @@ class HttpClient:
         variables: the caller's environment, for certificates and proxies.
         offline: refuse every request with an error that says what was wanted.
         attempts: how often a request is tried when the line or the server fails.
+        first_pause: seconds to wait after a first failure; doubled after every further one.
         connect_timeout, read_timeout: seconds without an answer until an attempt counts as failed.
         sleep: waits between attempts.
     """
@@ -115,6 +115,7 @@ class HttpClient:
     variables: Mapping[str, str] = field(repr=False)
     offline: bool = False
     attempts: int = 5
+    first_pause: float = 0.4
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
     sleep: Callable[[float], None] = time.sleep
@@ -316,7 +317,7 @@ class HttpClient:
             failed = 1 if progressing and progressing() > before else failed + 1
             if failed >= self.attempts:
                 raise NetworkError(reason) from cause
-            self.sleep(min(max(pause, _FIRST_PAUSE * 2 ** (failed - 1)), _LONGEST_PAUSE))
+            self.sleep(min(max(pause, self.first_pause * 2 ** (failed - 1)), _LONGEST_PAUSE))
 
     def _opened(self) -> "requests.Session":
         if self._session is None:

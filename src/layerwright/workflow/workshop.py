@@ -25,7 +25,8 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
     from layerwright.host.http import HttpClient  # noqa: PLC0415 - start-up
     from layerwright.sources.apt import DebianMirror  # noqa: PLC0415 - start-up
 
-    http = HttpClient(variables=session.host.variables, offline=session.offline)
+    variables = session.host.variables
+    http = HttpClient(variables=variables, offline=session.offline)
 
     @cache
     def fetcher() -> "Fetcher":
@@ -57,7 +58,10 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
         offline=session.offline,
         resolver=resolver,
         indexes=spec.indexes,
-        mirror=DebianMirror.parse(session.host.variables.get("LAYERWRIGHT_DEBIAN_MIRROR", "")),
+        mirror=DebianMirror.parse(
+            variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
+            snapshot=variables.get("LAYERWRIGHT_DEBIAN_SNAPSHOT", ""),
+        ),
         http=http,
     )
 

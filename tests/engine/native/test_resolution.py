@@ -21,6 +21,7 @@ from layerwright.sources.apt import (
 )
 from layerwright.store import Store
 from support.change import replace
+from support.index import serve
 from support.mirror import MIRROR
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
@@ -94,8 +95,10 @@ def test_a_mirror_that_does_not_answer(context: AptContext) -> None:
 def test_a_version_that_left_the_archive(store: Store, debs: tuple[Deb, ...], context: AptContext) -> None:
     gone = replace(debs[0], version="0", sha256="0" * 64, path="pool/main/n/nonesuch/nonesuch_0_all.deb")
     client = HttpClient(variables=context.host.variables)
-    with pytest.raises(ResolveError, match="no longer in the archive") as caught:
-        fetch_debs([gone], store, http=client, mirror=MIRROR, reporter=SilentReporter())
+    with serve() as empty:
+        mirror = replace(MIRROR, snapshot=empty.url)
+        with pytest.raises(ResolveError, match="no longer in the archive") as caught:
+            fetch_debs([gone], store, http=client, mirror=mirror, reporter=SilentReporter())
     assert "lock --upgrade" in caught.value.hint
     with pytest.raises(NetworkError, match="--offline"):
         fetch_debs(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layerwright.core.addresses import mask_credentials
+from layerwright.core.addresses import mask_credentials, split_userinfo
 from layerwright.core.errors import ResolveError
 from layerwright.oci.platform import Platform
 from layerwright.sandbox.changes import look_up
@@ -23,30 +23,48 @@ _ROLLING = ("sid", "unstable", "experimental", "rc-buggy")
 _KNOWN_SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid")
 _SUITE = re.compile(r"[a-z][a-z0-9-]*")
 _LARGEST_FILE = 1 << 20
+# The servers of Debian's own archives; an image's sources name them so (https://www.debian.org/mirror/list).
+_DEBIANS_OWN = re.compile(r"https?://(deb|security|archive|cdn-[a-z]+\.deb|ftp(\.[a-z]+)?)\.debian\.org/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebianMirror:
-    """Where Debian's two archives are served.
+    """Where Debian's two archives are served, and everything that was ever in them.
 
     Attributes:
         main: address of the main archive, without a slash at its end.
         security: address of the security archive.
+        snapshot: address of the archive of everything, without a slash at its end.
     """
 
     main: str = "http://deb.debian.org/debian"
     security: str = "http://deb.debian.org/debian-security"
+    snapshot: str = "https://snapshot.debian.org"
 
     @classmethod
-    def parse(cls, text: str) -> "DebianMirror":
+    def parse(cls, text: str, *, snapshot: str = "") -> "DebianMirror":
         """Read one address, or two with a blank between; the second defaults to the first with ``-security``.
 
-        An empty text gives Debian's own. Plain HTTP is safe: the lists are signed, the packages hashed.
+        Args:
+            text: the addresses; an empty text gives Debian's own. Plain HTTP is safe: the lists are signed, the
+                packages hashed.
+            snapshot: address of the archive of everything; an empty text gives Debian's own.
         """
-        addresses = [address.rstrip("/") for address in text.split()]
-        if not addresses:
-            return cls()
-        return cls(main=addresses[0], security=addresses[1] if addresses[1:] else addresses[0] + "-security")
+        own = cls()
+        addresses = [address.rstrip("/") for address in text.split()] or [own.main, own.security]
+        return cls(
+            main=addresses[0],
+            security=addresses[1] if addresses[1:] else addresses[0] + "-security",
+            snapshot=snapshot.strip().rstrip("/") or own.snapshot,
+        )
+
+    def has(self, path: str) -> bool:
+        """Whether a locked path is of Debian's archives, rather than of somebody else's."""
+        if "://" not in path:
+            return True
+        # A lock holds no credentials, a mirror's address may.
+        roots = (split_userinfo(root)[0] for root in (self.main, self.security))
+        return _DEBIANS_OWN.match(path) is not None or path.startswith(tuple(f"{root}/" for root in roots))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
