@@ -46,7 +46,10 @@ packages = ["six", "numpy", "docopt==0.6.2", {{ path = "project" }}]
 models = [
   {{ url = "model.bin", to = "/models/$m 1.bin", mode = "0640", sha256 = "{sha256(MODEL).hexdigest()}" }},
 ]
-copy = [{{ from = "src", to = "/code/src", exclude = ["*.log", "/only"] }}]
+copy = [
+  {{ from = "src", to = "/code/src", exclude = ["*.log", "/only"] }},
+  {{ from = "odd [n]* $x\\ 'q'", to = "/code/odd [n]* $x\\ 'q'" }},
+]
 run = [
   {{ script = '''
     # how long it is, and no more
@@ -68,6 +71,7 @@ FILES = {
     "src/a.py": "print(1)\n",
     "src/空 folder/$x [y] 'z'.txt": "data",
     "src/.env": TOKEN,
+    "odd [n]* $x\\ 'q'/f": "odd",
     "src/noise.log": "noise",
     "src/deep/noise.log": "noise",
     "src/only/x": "excluded here",
@@ -203,6 +207,7 @@ def test_it_holds_what_was_asked_for(engine: Engine, image: str) -> None:
         "/code/src/a.py": "print(1)\n",
         "/code/src/空 folder/$x [y] 'z'.txt": "data",
         "/code/src/deep/only/x": "stays",
+        "/code/odd [n]* $x\\ 'q'/f": "odd",
         "/code/length": f"{len(TOKEN)}\n",
         "/code/greeting": greeting,
         "/models/$m 1.bin": MODEL[:40].decode(),
