@@ -1,5 +1,6 @@
 """Where finished images go besides the store."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ __all__ = [
     "deliver",
     "load_into_docker",
     "parse_outputs",
+    "takes_standard_output",
 ]
 
 
@@ -80,6 +82,11 @@ def _parse(text: str, folder: Path) -> Output:
                 f"{text!r} is no output",
                 hint="write oci:DIR, docker-archive:FILE, docker, registry or registry:HOST[:PORT][/PATH]",
             )
+
+
+def takes_standard_output(output: Output) -> bool:
+    """Whether the output is written to standard output, so that nothing else may be."""
+    return isinstance(output, ArchiveOutput) and output.file is None
 
 
 def deliver(session: Session, images: Sequence[BuiltImage], outputs: Sequence[Output]) -> tuple[str, ...]:
@@ -149,8 +156,17 @@ def _to_archive(session: Session, images: Sequence[BuiltImage], file: Path | Non
                 "an image would be written to the terminal",
                 hint="redirect it: … -o docker-archive:- | docker load",
             )
-        for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
+        try:
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            # Python would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise UsageError(
+                "whatever read the image from standard output ended before its last byte",
+                hint="see what it says: … -o docker-archive:- | docker load",
+            ) from error
         return []
     temporary = file.with_name(f".{file.name}.part")
     with _task(

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,13 @@ def _build(context: Context, options: argparse.Namespace) -> int:
     document = outcome_document(built.outcome)
     if not built.outcome.failures:
         keep_in_mind(context.session, request, built, document)
+    aside = False
     if outputs:
-        from layerwright.workflow.outputs import deliver  # noqa: PLC0415 - start-up
+        from layerwright.workflow.outputs import deliver, takes_standard_output  # noqa: PLC0415 - start-up
 
         document["outputs"] = list(deliver(context.session, built.outcome.images, outputs))
-    _print(context, document)
+        aside = any(takes_standard_output(output) for output in outputs)
+    _print(context, document, aside=aside)
     return _tell_failures(context, [(failure.cell, failure.error) for failure in built.outcome.failures])
 
 
@@ -107,15 +110,17 @@ def _tell_failures(context: Context, failures: Sequence[tuple[str, LayerwrightEr
     return failures[0][1].exit_code if failures else 0
 
 
-def _print(context: Context, document: Mapping[str, Any]) -> None:
+def _print(context: Context, document: Mapping[str, Any], *, aside: bool = False) -> None:
+    """The result; ``aside`` when an image stands on standard output already."""
     context.reporter.close()
-    if context.terminal.json:
-        context.terminal.print(json.dumps(document, ensure_ascii=False))
+    terminal = replace(context.terminal, out=context.terminal.messages) if aside else context.terminal
+    if terminal.json:
+        terminal.print(json.dumps(document, ensure_ascii=False))
         return
     for image in document["images"]:
-        context.terminal.print(_line(image))
+        terminal.print(_line(image))
     for line in document["outputs"]:
-        context.terminal.print(f"  {line}")
+        terminal.print(f"  {line}")
 
 
 def _line(image: Mapping[str, Any]) -> str:
