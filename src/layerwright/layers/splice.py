@@ -31,6 +31,7 @@ _LITERAL_CUT = 1 << 20
 _SMALL_FILE = 64 << 10
 _SMALL_LAYER = 8 << 20
 _EMITTED = 512 << 10
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +310,12 @@ def emit_blob(
 
 
 def emit_tar(
-    wheels: Sequence[WheelFile], *, prefix: str, python: str, expected: Digest | None = None
+    wheels: Sequence[WheelFile],
+    *,
+    prefix: str,
+    python: str,
+    expected: Digest | None = None,
+    trees: Mapping[str, Path] | None = None,
 ) -> Iterator[bytes]:
     """The bytes of the layer's uncompressed tar again; every member's CRC-32 is checked.
 
@@ -318,6 +324,8 @@ def emit_tar(
         prefix: as given to ``wheel_layer``.
         python: as given to ``wheel_layer``.
         expected: the diff id. With it the last piece is held back until the digest is known to be right.
+        trees: sha256 of a wheel to the folder ``wheel_layer`` extracted it to; its files are read there instead of
+            inflated, which is why ``expected`` must be given with it.
 
     Yields:
         Pieces of half a mebibyte to one and a half.
@@ -327,7 +335,8 @@ def emit_tar(
     """
     with ExitStack() as stack:
         sources = _open_sources(stack, wheels, prefix=prefix, python=python)
-        yield from _guarded(_batched(_tar_pieces(_merge(sources))), expected, wheels)
+        pieces = _tar_pieces(_merge(sources), (trees or {}) if expected is not None else {})
+        yield from _guarded(_batched(pieces), expected, wheels)
 
 
 def _blob_pieces(entries: Mapping[str, _Placed | None], *, inflated: bool) -> Iterator[bytes]:
@@ -348,11 +357,28 @@ def _blob_pieces(entries: Mapping[str, _Placed | None], *, inflated: bool) -> It
         yield gzip_trailer(member.crc, member.size)
 
 
-def _tar_pieces(entries: Mapping[str, _Placed | None]) -> Iterator[bytes]:
+def _tar_pieces(entries: Mapping[str, _Placed | None], trees: Mapping[str, Path]) -> Iterator[bytes]:
     for literal, placed, member in _segments(entries):
         yield literal
-        if placed is not None and member is not None:
+        if placed is None or member is None:
+            continue
+        tree = trees.get(placed.source.wheel.sha256)
+        if tree is None:
             yield from placed.source.archive.content(member)
+        else:
+            yield from _extracted(tree / placed.file.path)
+
+
+def _extracted(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    except OSError as error:
+        raise IntegrityError(
+            f"{path} cannot be read ({error.strerror}), though its wheel was extracted there",
+            hint="run `layerwright store verify --repair` and build again",
+        ) from error
 
 
 def _batched(pieces: Iterable[bytes]) -> Iterator[bytes]:

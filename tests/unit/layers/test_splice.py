@@ -61,6 +61,22 @@ def test_blob_and_tar_are_what_the_digests_say(tmp_path):
         assert len(piece) < 2 << 20
 
 
+def test_tar_from_an_extracted_tree_is_the_same_tar(tmp_path):
+    wheel = various(tmp_path)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    digests = wheel_layer([wheel], **WHERE, trees={wheel.sha256: tree})
+    options = {**WHERE, "expected": digests.diff_id, "trees": {wheel.sha256: tree}}
+    assert Digest.of(b"".join(emit_tar([wheel], **options))) == digests.diff_id
+    noise = tree / SITE / "demo" / "noise.bin"
+    noise.write_bytes(b"x" + noise.read_bytes()[1:])
+    with pytest.raises(IntegrityError):
+        list(emit_tar([wheel], **options))
+    noise.unlink()
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        list(emit_tar([wheel], **options))
+
+
 def test_the_wheel_s_own_streams_stand_in_the_blob(tmp_path):
     wheel = various(tmp_path)
     blob = b"".join(emit_blob([wheel], **WHERE))

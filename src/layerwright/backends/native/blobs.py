@@ -75,7 +75,14 @@ class StoreBlobs:
         if not built.wheels:
             return blob_tar(self.store, built)
         files = wheel_files(self.store, built.wheels)
-        return emit_tar(files, prefix=built.prefix, python=built.python, expected=built.diff_id)
+        extracted = {
+            part.sha256: tree
+            for part, key in zip(built.wheels, built.trees, strict=False)
+            if (tree := self.store.tree(key)) is not None
+        }
+        return emit_tar(
+            files, prefix=built.prefix, python=built.python, expected=built.diff_id, trees=extracted
+        )
 
 
 def wheel_tree_key(part: WheelPart, *, prefix: str, python: str) -> str:
