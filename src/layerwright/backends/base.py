@@ -107,5 +107,5 @@ class Backend(Protocol):
     def unsupported(self, plan: Plan) -> Mapping[str, str]:
         """Nodes this backend cannot realise here, with the reason; empty when it can build the plan."""
 
-    def build(self, plan: Plan, cells: Iterable[CellPlan]) -> Outcome:
-        """Build the cells."""
+    def build(self, plan: Plan, cells: Iterable[CellPlan], *, whole: bool = False) -> Outcome:
+        """Build the cells; ``whole`` when the bytes of their layers will be asked for."""

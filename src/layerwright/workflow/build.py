@@ -27,11 +27,13 @@ class BuildRequest:
         images: images or cells; empty for all.
         locked: the lock must fit the spec as it is; it is never written.
         single: the names must stand for one cell.
+        whole: the images go elsewhere, so all that their layers are made of must be there.
     """
 
     images: tuple[str, ...] = ()
     locked: bool = False
     single: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +101,11 @@ def build_images(session: Session, request: BuildRequest) -> Built:
         LayerwrightError: the only asked cell failed; with several the failures stand in the outcome.
     """
     prepared = prepare(session, request)
-    return build_prepared(session, prepared)
+    return build_prepared(session, prepared, whole=request.whole)
 
 
-def build_prepared(session: Session, prepared: Prepared) -> Built:
-    """Build what ``prepare`` planned."""
+def build_prepared(session: Session, prepared: Prepared, *, whole: bool = False) -> Built:
+    """Build what ``prepare`` planned; ``whole`` as in ``BuildRequest``."""
     from layerwright.backends.native.builder import NativeBackend  # noqa: PLC0415 - start-up
 
     backend = NativeBackend(make_workshop(session, prepared.spec))
@@ -117,7 +119,7 @@ def build_prepared(session: Session, prepared: Prepared) -> Built:
             hint="run as root, allow user namespaces, or build with Docker: --backend docker",
         )
     wanted = [cell for cell in prepared.plan.cells if cell.cell in prepared.cells]
-    outcome = backend.build(prepared.plan, wanted)
+    outcome = backend.build(prepared.plan, wanted, whole=whole)
     if outcome.failures and len(wanted) == 1:
         raise outcome.failures[0].error
     return Built(spec=prepared.spec, plan=prepared.plan, trees=prepared.trees, outcome=outcome)

@@ -63,7 +63,8 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         The program's exit status.
     """
     names = (request.image,) if request.image else ()
-    built = build_images(session, BuildRequest(images=names, locked=request.locked, single=True))
+    wanted = BuildRequest(images=names, locked=request.locked, single=True, whole=request.engine == "docker")
+    built = build_images(session, wanted)
     if built.outcome.failures:
         raise built.outcome.failures[0].error
     (image,) = built.outcome.images

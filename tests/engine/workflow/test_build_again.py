@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -196,3 +197,24 @@ def test_the_lock_says_what_changed(project: Project, offered: Index) -> None:
     assert project("lock").out == "layerwright.lock is up to date\n"
     fill(project, '"tool>1.0"')
     assert project("lock").out == "app: tool 1.0 → 1.1 (loopback)\n"
+
+
+def test_wheels_that_are_gone_are_fetched_when_their_bytes_are_asked_for(
+    fresh_project: Project, offered: Index
+) -> None:
+    project = fresh_project
+    fill(project)
+    first = project("build", "--json").image
+    wheels = [path for path in (project.command.store / "wheels").rglob("*") if path.is_file()]
+    for path in wheels:
+        path.unlink()
+    offered.requests.clear()
+    assert project("run", "app").out == "1.0\n"
+    assert offered.downloads() == []  # the extracted trees are enough
+    assert project("build", "--json", "--output", "oci:layout").image["digest"] == first["digest"]
+    assert len(offered.downloads()) == len(wheels)
+    for path in wheels:
+        path.unlink()
+    shutil.rmtree(project.command.store / "trees")
+    assert project("run", "app").out == "1.0\n"
+    assert project("build", "--json").image["digest"] == first["digest"]

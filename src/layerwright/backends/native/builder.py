@@ -65,8 +65,15 @@ class NativeBackend:
     def _missing(self, node: Node) -> bool:
         return read_result(self.workshop.store, node.digest) is None
 
-    def build(self, plan: Plan, cells: Iterable[CellPlan]) -> Outcome:
-        """Build the cells; what they share is done once, and one cell's failure does not stop the others."""
+    def build(self, plan: Plan, cells: Iterable[CellPlan], *, whole: bool = False) -> Outcome:
+        """Build the cells; what they share is done once, and one cell's failure does not stop the others.
+
+        Args:
+            plan: the plan, with the parents of the cells.
+            cells: which of its cells.
+            whole: the layers' bytes will be asked for, so wheels that were pruned are fetched again; else
+                only where their trees are gone too.
+        """
         started = time.monotonic()
         wanted = list(cells)
         jobs = dict[str, _Job]()
@@ -79,11 +86,15 @@ class NativeBackend:
         needed = _closure(needed, jobs)
         results = dict[str, NodeResult]()
         cached = set[str]()
+        incomplete = list[Node]()
         for digest in needed:
             found = read_result(self.workshop.store, digest)
             if found is not None:
                 results[digest] = found
                 cached.add(digest)
+                if self._lacks_wheels(found, whole=whole):
+                    incomplete.append(jobs[digest].node)
+        fetch_inputs(self.workshop, incomplete)
         failed = self._realise([jobs[digest] for digest in jobs if digest in needed - cached], results)
         images = []
         failures = []
@@ -94,6 +105,14 @@ class NativeBackend:
                 continue
             images.append(self._finish(cell, results, cached, started))
         return Outcome(images=tuple(images), failures=tuple(failures))
+
+    def _lacks_wheels(self, result: NodeResult, *, whole: bool) -> bool:
+        store = self.workshop.store
+        return any(
+            not store.has("wheels", part.sha256) and (whole or store.tree(key) is None)
+            for layer in result.layers
+            for part, key in zip(layer.wheels, layer.trees, strict=False)
+        )
 
     def _realise(
         self, jobs: Sequence[_Job], results: dict[str, NodeResult]

@@ -69,7 +69,7 @@ def _build(context: Context, options: argparse.Namespace) -> int:
             return 0
     from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
 
-    request = BuildRequest(images=tuple(options.images), locked=options.locked)
+    request = BuildRequest(images=tuple(options.images), locked=options.locked, whole=bool(outputs))
     built = build_images(context.session, request)
     document = outcome_document(built.outcome)
     if not built.outcome.failures:

@@ -30,7 +30,8 @@ def _push(context: Context, options: argparse.Namespace) -> int:
     from layerwright.workflow.build import BuildRequest, build_images  # noqa: PLC0415 - start-up
     from layerwright.workflow.outputs import RegistryOutput, deliver  # noqa: PLC0415 - start-up
 
-    built = build_images(context.session, BuildRequest(images=tuple(options.images), locked=options.locked))
+    request = BuildRequest(images=tuple(options.images), locked=options.locked, whole=True)
+    built = build_images(context.session, request)
     if built.outcome.failures:
         raise built.outcome.failures[0].error
     lines = deliver(context.session, built.outcome.images, (RegistryOutput(prefix=options.to),))
