@@ -48,7 +48,7 @@ models = [
 ]
 copy = [
   {{ from = "src", to = "/code/src", exclude = ["*.log", "/only"] }},
-  {{ from = "odd [n]* $x\\ 'q'", to = "/code/odd [n]* $x\\ 'q'" }},
+  {{ from = "odd [n]* $x\\\\ 'q'", to = "/code/odd [n]* $x\\\\ 'q'" }},
 ]
 run = [
   {{ script = '''
@@ -270,11 +270,13 @@ def check_no_secret(engine: Engine, image: str) -> None:
 def test_smoke_tests_are_a_stage_of_their_own(
     engine: Engine, command: Command, rendered: str, image: str
 ) -> None:
-    build(engine, command, rendered, "--target", "smoke")
+    name = f"layerwright-test-rendered:{uuid.uuid4().hex[:12]}"
+    engine.made.append(name)
+    build(engine, command, rendered, "--target", "smoke", "--tag", name)
     failing = rendered.replace("assert own.VALUE == 1", "assert own.VALUE == 2")
     with pytest.raises(AssertionError, match="AssertionError"):
         build(engine, command, failing, "--target", "smoke")
-    build(engine, command, failing)  # nobody asked for them
+    build(engine, command, failing, "--tag", name)  # nobody asked for them
 
 
 PRIVATE = """\

@@ -74,6 +74,16 @@ def _demo(text: str = DEMO, *, build: bool = True) -> Setting:
 
 
 @contextlib.contextmanager
+def _damaged(stage: Stage) -> Iterator[None]:
+    """The page damages the store: it must be sound for the next one, however this one ends."""
+    with _demo()(stage):
+        try:
+            yield
+        finally:
+            stage.command("store", "verify", "--repair", status=None)
+
+
+@contextlib.contextmanager
 def _nothing(stage: Stage) -> Iterator[None]:
     yield
 
@@ -114,10 +124,11 @@ SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
     "how-to/build-commands-and-secrets.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
-    "how-to/look-after-the-store.md": _demo(),
+    "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
     "how-to/models.md": _nothing,
     "how-to/private-index.md": _index,
+    "how-to/render-a-dockerfile.md": _demo(),
     "how-to/run-as-yourself.md": _nothing,
     "how-to/share-images.md": _registry,
     "how-to/start-from-an-image.md": _layout,
