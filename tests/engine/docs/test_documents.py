@@ -137,7 +137,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/work-offline.md": _demo(),
 }
 ENGINE = frozenset({"how-to/run-as-yourself.md", "how-to/share-images.md"})
-PLAYED_ELSEWHERE = {"how-to/into-docker.md": "tests/engine/backends"}
+PLAYED_ELSEWHERE = {"how-to/render-a-dockerfile.md": "tests/engine/backends/test_portable.py"}
 
 
 def test_every_page_with_commands_is_played() -> None:
