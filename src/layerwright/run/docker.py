@@ -65,6 +65,10 @@ def docker_argv(
         argv += ["--network", "none"]
     if invocation.shm_size:
         argv += ["--shm-size", str(invocation.shm_size)]
+    if invocation.gpus != "none":
+        # Docker reads the value as CSV, so a list of devices must be one quoted field (docker/cli ``opts/gpus.go``).
+        gpus = invocation.gpus
+        argv += ["--gpus", f'"{gpus}"' if "," in gpus else gpus]
     for mount in mounts:
         argv += ["--mount", _mount(mount)]
     for name, value in sorted(invocation.env.items()):

@@ -7,7 +7,15 @@ from pathlib import Path
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
 
-__all__ = ["Identity", "Invocation", "MountPoint", "parse_mount", "parse_size", "parse_variable"]
+__all__ = [
+    "Identity",
+    "Invocation",
+    "MountPoint",
+    "parse_mount",
+    "parse_size",
+    "parse_variable",
+    "resolve_groups",
+]
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -29,9 +37,9 @@ class Identity:
     home: str
 
     @classmethod
-    def of_caller(cls, host: HostEnvironment, name: str) -> "Identity":
-        """The caller, with a home in the container that nobody else uses."""
-        groups = tuple(group for group in host.groups if group != host.caller_gid)
+    def of_caller(cls, host: HostEnvironment, name: str, groups: tuple[int, ...] = ()) -> "Identity":
+        """The caller, with a home in the container that nobody else uses, and with more ``groups``."""
+        groups = tuple(group for group in dict.fromkeys((*host.groups, *groups)) if group != host.caller_gid)
         home = "/root" if host.caller_uid == 0 else f"/home/{name}"
         return cls(uid=host.caller_uid, gid=host.caller_gid, groups=groups, name=name, home=home)
 
@@ -60,6 +68,7 @@ class Invocation:
         shm_size: bytes of ``/dev/shm``; 0 for the engine's default.
         hostname: what the container calls itself.
         passwd, group: the text of these files, with the caller in them.
+        gpus: ``none``, ``all``, a number, or ``device=0,1``.
     """
 
     argv: tuple[str, ...]
@@ -71,8 +80,38 @@ class Invocation:
     terminal: bool
     passwd: str
     group: str
+    gpus: str = "none"
     shm_size: int = 0
     hostname: str = "layerwright"
+
+
+def resolve_groups(
+    names: tuple[str, ...], host: HostEnvironment, known: Mapping[str, int]
+) -> tuple[int, ...]:
+    """Ids of the groups that the spec adds, by name or number.
+
+    Args:
+        names: as the spec has them.
+        host: the caller.
+        known: the host's groups by name.
+
+    Raises:
+        UsageError: there is no such group, or the caller is not in it and may not claim to be.
+    """
+    found = []
+    for name in names:
+        gid = int(name) if name.isdecimal() else known.get(name)
+        if gid is None:
+            raise UsageError(
+                f"this machine has no group {name!r}", hint="give its number, or leave it out of `groups`"
+            )
+        if host.caller_uid != 0 and gid not in {host.caller_gid, *host.groups}:
+            raise UsageError(
+                f"you are not in the group {name!r}",
+                hint=f"as root: usermod --append --groups {name} USER; then log in anew",
+            )
+        found.append(gid)
+    return tuple(found)
 
 
 def parse_mount(text: str, folder: Path) -> MountPoint:

@@ -40,6 +40,11 @@ def run_native(
         RunStartError: the container could not be started.
     """
     identity = invocation.identity
+    if invocation.gpus != "none":
+        raise RunStartError(
+            "a native run cannot hand GPUs to a program",
+            hint='run with Docker, which asks the NVIDIA toolkit: --engine docker; or set `gpus = "none"`',
+        )
     try:
         with assemble(
             [path for path, _ in trees],

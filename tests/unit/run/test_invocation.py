@@ -1,10 +1,22 @@
 """What is run, from text people write; and the files that tell a program who it is."""
 
+from pathlib import Path
+
 import pytest
 
 from layerwright.core.errors import UsageError
+from layerwright.host.environment import HostEnvironment
+from layerwright.run.docker import docker_argv
 from layerwright.run.files import group_text, passwd_text
-from layerwright.run.invocation import Identity, parse_mount, parse_size, parse_variable
+from layerwright.run.invocation import (
+    Identity,
+    Invocation,
+    MountPoint,
+    parse_mount,
+    parse_size,
+    parse_variable,
+    resolve_groups,
+)
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nubuntu:x:1000:1000::/home/ubuntu:/bin/bash\n"
 CALLER = Identity(uid=1000, gid=1000, groups=(44, 1234), name="ann", home="/home/ann")
@@ -74,3 +86,62 @@ def test_groups_get_the_hosts_names_and_never_one_name_twice():
     assert len(names) == len(set(names))
     assert {line.split(":")[2] for line in text.splitlines()} == {"0", "99", "1000", "44", "1234"}
     assert "group44:x:44:ann" in text
+
+
+def host(*, uid=1000, groups=(44,)):
+    return HostEnvironment(
+        variables={}, uid=uid, gid=uid, groups=groups, home=Path("/"), cpu_count=1, path="", python=Path("/")
+    )
+
+
+def test_groups_of_the_spec_are_found_by_name_and_number():
+    assert resolve_groups(("video", "44"), host(), {"video": 44}) == (44, 44)
+    assert Identity.of_caller(host(), "ann", (44, 50)).groups == (44, 50)
+
+
+def test_a_group_the_caller_is_not_in_is_refused_but_for_root():
+    with pytest.raises(UsageError, match="not in the group 'render'"):
+        resolve_groups(("render",), host(), {"render": 105})
+    assert resolve_groups(("render",), host(uid=0), {"render": 105}) == (105,)
+    with pytest.raises(UsageError, match="no group 'nosuch'"):
+        resolve_groups(("nosuch",), host(uid=0), {})
+
+
+def invocation(**changes):
+    fields = {
+        "argv": ("python", "a b", ""),
+        "env": {"A": "1", "HOME": "/home/ann"},
+        "workdir": "/work",
+        "mounts": (),
+        "identity": CALLER,
+        "network": True,
+        "terminal": False,
+        "passwd": "",
+        "group": "",
+    }
+    return Invocation(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("gpus", "flag"), [("all", "all"), ("2", "2"), ("device=0", "device=0"), ("device=0,1", '"device=0,1"')]
+)
+def test_gpus_reach_docker_as_it_reads_them(gpus, flag):
+    argv = docker_argv(invocation(gpus=gpus), "x:1", client=Path("/usr/bin/docker"), mounts=())
+    assert argv[argv.index("--gpus") + 1] == flag
+
+
+def test_dockers_command_line_holds_the_caller_and_no_values():
+    mount = MountPoint(source=Path("/da,ta"), target="/data", read_only=True)
+    argv = docker_argv(
+        invocation(network=False, shm_size=1 << 30), "x:1", client=Path("/usr/bin/docker"), mounts=(mount,)
+    )
+    assert argv[:5] == ["/usr/bin/docker", "run", "--rm", "--init", "--interactive"]
+    assert "--tty" not in argv
+    assert "--gpus" not in argv
+    assert argv[argv.index("--user") + 1] == "1000:1000"
+    assert [argv[i + 1] for i, word in enumerate(argv) if word == "--group-add"] == ["44", "1234"]
+    assert argv[argv.index("--network") + 1] == "none"
+    assert argv[argv.index("--mount") + 1] == 'type=bind,"source=/da,ta",target=/data,readonly'
+    assert "A" in argv
+    assert "A=1" not in argv
+    assert argv[-5:] == ["--entrypoint", "python", "x:1", "a b", ""]
