@@ -129,6 +129,7 @@ def keep_in_mind(session: Session, request: BuildRequest, built: Built, document
     """Remember the build, so that the same one need not be planned again while nothing changes."""
     from layerwright.spec.load import find_spec  # noqa: PLC0415 - start-up
     from layerwright.workflow.memo import remember  # noqa: PLC0415 - start-up
+    from layerwright.workflow.start import start_of  # noqa: PLC0415 - start-up
 
     images = built.outcome.images
     blobs = {layer.digest.hex for image in images for layer in image.layers if not layer.wheels}
@@ -141,4 +142,5 @@ def keep_in_mind(session: Session, request: BuildRequest, built: Built, document
         blobs=sorted(blobs),
         references={reference: str(image.image.digest) for image in images for reference in image.references},
         document=document,
+        starts=[start_of(built.spec, image) for image in images],
     )

@@ -1,4 +1,4 @@
-"""Remembers what a build gave, so that a build with nothing to do need not read spec and lock at all.
+"""Remembers what a build gave, so that a build or start with nothing to do need not read spec and lock at all.
 
 A memo holds for the bytes of spec and lock, the digests of the project's files, and this version of layerwright; the
 image's bytes must still be in the store.
@@ -15,10 +15,11 @@ from layerwright.workflow.session import LOCK_NAME, Session
 
 if TYPE_CHECKING:
     from layerwright.plan.build import TreeRequest
+    from layerwright.workflow.start import Start
 
-__all__ = ["recall", "remember"]
+__all__ = ["recall", "recall_start", "remember"]
 
-_KIND = "builds"
+_KIND = "builds-2"
 
 
 def _key(session: Session, images: Sequence[str]) -> str:
@@ -36,10 +37,27 @@ def _file_digest(path: str | Path) -> str:
 
 def recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
     """What the same build gave before, when nothing it depends on has changed; as JSON values."""
+    memo = _recall(session, images)
+    return None if memo is None else memo["document"]
+
+
+def recall_start(session: Session, images: Sequence[str]) -> "Start | None":
+    """What starting the one image of the same build takes, when nothing it depends on has changed."""
+    memo = _recall(session, images)
+    if memo is None or len(memo["starts"]) != 1:
+        return None
+    from msgspec import convert  # noqa: PLC0415 - start-up
+
+    from layerwright.workflow.start import Start  # noqa: PLC0415 - start-up
+
+    return convert(memo["starts"][0], Start)
+
+
+def _recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
     data = session.store.read_record(_KIND, _key(session, images))
     if data is None:
         return None
-    memo = json.loads(data)
+    memo: dict[str, Any] = json.loads(data)
     if any(_file_digest(path) != digest for path, digest in memo["files"].items()):
         return None
     if not all(session.store.has("blobs", digits) for digits in memo["blobs"]):
@@ -48,8 +66,7 @@ def recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
         return None
     if any(session.store.image(reference) != digest for reference, digest in memo["references"].items()):
         return None
-    document: dict[str, Any] = memo["document"]
-    return document
+    return memo
 
 
 def _same_trees(session: Session, root: str, trees: Sequence[Sequence[Any]]) -> bool:
@@ -83,6 +100,7 @@ def remember(
     blobs: Sequence[str],
     references: Mapping[str, str],
     document: Mapping[str, Any],
+    starts: "Sequence[Start]",
 ) -> None:
     """Keep what a build gave.
 
@@ -95,7 +113,10 @@ def remember(
         blobs: hexadecimal digests that must be among the store's blobs.
         references: digest of the manifest each reference must name.
         document: what the next build may say, as JSON values.
+        starts: what starting each image takes.
     """
+    from msgspec import to_builtins  # noqa: PLC0415 - start-up
+
     files = {str(path): _file_digest(path) for path in (spec_file, root / LOCK_NAME)}
     memo = {
         "files": files,
@@ -104,5 +125,6 @@ def remember(
         "blobs": list(blobs),
         "references": dict(references),
         "document": document,
+        "starts": [to_builtins(start) for start in starts],
     }
     session.store.write_record(_KIND, _key(session, images), json.dumps(memo).encode())

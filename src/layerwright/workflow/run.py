@@ -1,10 +1,10 @@
 """Run a program in an image of the spec: build what is not up to date, then start it as the caller."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from layerwright.backends.base import BuiltImage
 from layerwright.core.errors import UsageError
 from layerwright.run.files import group_text, passwd_text
 from layerwright.run.invocation import (
@@ -15,9 +15,13 @@ from layerwright.run.invocation import (
     parse_size,
     parse_variable,
 )
-from layerwright.spec.model import Cell, Spec
-from layerwright.workflow.build import BuildRequest, build_images
+from layerwright.workflow.memo import recall_start
 from layerwright.workflow.session import Session
+from layerwright.workflow.start import Start, kept_trees, start_of
+
+if TYPE_CHECKING:
+    from layerwright.backends.base import BuiltImage
+    from layerwright.workflow.build import Built
 
 __all__ = ["RunRequest", "run_image"]
 
@@ -63,31 +67,17 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         The program's exit status.
     """
     names = (request.image,) if request.image else ()
-    wanted = BuildRequest(images=names, locked=request.locked, single=True, whole=request.engine == "docker")
-    built = build_images(session, wanted)
-    if built.outcome.failures:
-        raise built.outcome.failures[0].error
-    (image,) = built.outcome.images
-    as_root = session.host.uid == 0
-    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
-
-    trees = [
-        (path, layer.private)
-        for layer in image.layers
-        for path in layer_trees(session.store, layer, as_root=as_root)
-    ]
-    invocation = make_invocation(session, built.spec, image, request, [path for path, _ in trees])
     if request.engine == "docker":
-        from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
-        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
-
-        load_into_docker(session, image)
-        with session.store.scratch() as scratch:
-            before_start()
-            return run_docker(invocation, image.references[0], host=session.host, scratch=scratch)
+        return _in_docker(session, request, _build(session, request, names), before_start)
+    start = recall_start(session, names)
+    trees = None if start is None else kept_trees(session, start)
+    if start is None or trees is None:
+        built = _build(session, request, names)
+        start, trees = start_of(built.spec, _image(built)), _extracted(session, _image(built))
     from layerwright.run.native import run_native  # noqa: PLC0415 - start-up
     from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
 
+    invocation = make_invocation(session, start, request, [path for path, _ in trees])
     with session.store.scratch() as scratch:
         return run_native(
             invocation,
@@ -98,46 +88,85 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         )
 
 
-def make_invocation(
-    session: Session, spec: Spec, image: BuiltImage, request: RunRequest, trees: Sequence[Path]
-) -> Invocation:
+def _build(session: Session, request: RunRequest, names: tuple[str, ...]) -> "Built":
+    """Build the one image, and remember that for the next start."""
+    from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
+    from layerwright.workflow.report import outcome_document  # noqa: PLC0415 - start-up
+
+    wanted = BuildRequest(images=names, locked=request.locked, single=True)
+    built = build_images(session, wanted)
+    if built.outcome.failures:
+        raise built.outcome.failures[0].error
+    keep_in_mind(session, wanted, built, outcome_document(built.outcome))
+    return built
+
+
+def _image(built: "Built") -> "BuiltImage":
+    (image,) = built.outcome.images
+    return image
+
+
+def _extracted(session: Session, image: "BuiltImage") -> tuple[tuple[Path, bool], ...]:
+    """The image's trees, bottom first, each with whether a program may write through it."""
+    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
+
+    return tuple(
+        (path, layer.private)
+        for layer in image.layers
+        for path in layer_trees(session.store, layer, as_root=session.host.uid == 0)
+    )
+
+
+def _in_docker(
+    session: Session, request: RunRequest, built: "Built", before_start: Callable[[], None]
+) -> int:
+    from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
+    from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
+
+    image = _image(built)
+    trees = [path for path, _ in _extracted(session, image)]
+    invocation = make_invocation(session, start_of(built.spec, image), request, trees)
+    load_into_docker(session, image)
+    with session.store.scratch() as scratch:
+        before_start()
+        return run_docker(invocation, image.references[0], host=session.host, scratch=scratch)
+
+
+def make_invocation(session: Session, start: Start, request: RunRequest, trees: Sequence[Path]) -> Invocation:
     """Put image, spec and command line together.
 
     Args:
         session: surroundings.
-        spec: the spec the image is of.
-        image: the image.
+        start: the image, and what the spec says of starting it.
         request: the command line.
         trees: the image's trees, bottom first, for its passwd and group files.
 
     Raises:
         UsageError: nothing says what to run, or a mount or variable cannot be read.
     """
-    cell = spec.cells[image.cell]
-    settings = image.image.settings
     identity = Identity.of_caller(session.host, _user_name(session))
-    workdir = request.workdir or settings.workdir or "/"
-    entrypoint = settings.entrypoint if request.entrypoint is None else request.entrypoint
+    workdir = request.workdir or start.workdir or "/"
+    entrypoint = start.entrypoint if request.entrypoint is None else request.entrypoint
     arguments = request.arguments
     if not arguments and request.entrypoint is None:
-        arguments = settings.command
+        arguments = start.command
     argv = (*entrypoint, *arguments)
     if not argv:
         raise UsageError(
-            f"{image.cell} has no entrypoint: nothing says what to run",
-            where=cell.location,
-            hint=f"name a program (`layerwright run {image.cell} python script.py`), or set `entrypoint`",
+            f"{start.cell} has no entrypoint: nothing says what to run",
+            where=start.location,
+            hint=f"name a program (`layerwright run {start.cell} python script.py`), or set `entrypoint`",
         )
     return Invocation(
         argv=argv,
-        env=_environment(session, settings.env, cell, identity, request),
+        env=_environment(session, start, identity, request),
         workdir=workdir,
-        mounts=_mounts(session, spec, cell, workdir, request),
+        mounts=_mounts(session, start, workdir, request),
         identity=identity,
-        network=request.network and cell.run_options.network,
+        network=request.network and start.options.network,
         terminal=request.terminal,
-        shm_size=parse_size(cell.run_options.shm_size),
-        hostname=cell.name[:63],
+        shm_size=parse_size(start.options.shm_size),
+        hostname=start.cell[:63],
         passwd=passwd_text(_read(trees, "etc/passwd"), identity),
         group=group_text(_read(trees, "etc/group"), identity, _group_names(session)),
     )
@@ -152,11 +181,9 @@ def _read(trees: Sequence[Path], path: str) -> str:
     return ""
 
 
-def _environment(
-    session: Session, image_env: Mapping[str, str], cell: Cell, identity: Identity, request: RunRequest
-) -> dict[str, str]:
-    env = {**image_env, "HOME": identity.home, "USER": identity.name}
-    for name in cell.writable:
+def _environment(session: Session, start: Start, identity: Identity, request: RunRequest) -> dict[str, str]:
+    env = {**start.env, "HOME": identity.home, "USER": identity.name}
+    for name in start.writable:
         env[name] = f"{identity.home}/.cache/{name.lower()}"
     if request.terminal and "TERM" in session.host.variables:
         env["TERM"] = session.host.variables["TERM"]
@@ -167,17 +194,15 @@ def _environment(
     return env
 
 
-def _mounts(
-    session: Session, spec: Spec, cell: Cell, workdir: str, request: RunRequest
-) -> tuple[MountPoint, ...]:
+def _mounts(session: Session, start: Start, workdir: str, request: RunRequest) -> tuple[MountPoint, ...]:
     """The current folder at the workdir, then the spec's mounts, then the command line's."""
     found = [MountPoint(source=session.start, target=workdir)]
-    for mount in cell.run_options.mounts:
-        source = (spec.root / Path(mount.source).expanduser()).resolve()
+    for mount in start.options.mounts:
+        source = (Path(start.root) / Path(mount.source).expanduser()).resolve()
         if not source.exists():
             raise UsageError(
                 f"the mount {mount.source} does not exist",
-                where=cell.location,
+                where=start.location,
                 hint="make it first, so that it belongs to you",
             )
         found.append(MountPoint(source=source, target=mount.to, read_only=mount.read_only))

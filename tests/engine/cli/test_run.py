@@ -6,6 +6,7 @@ import hashlib
 import os
 import pty
 import select
+import shutil
 import signal
 import socket
 import termios
@@ -71,6 +72,28 @@ def test_the_first_run_builds_and_says_so_elsewhere(fresh_project: Project) -> N
     done = fresh_project("run", "app")
     assert done.out == "the command\n"
     assert "there is no lock yet" in done.err
+
+
+def test_a_start_with_nothing_to_build_still_sees_every_change(fresh_project: Project) -> None:
+    program = '[images.app]\nentrypoint = ["python", "/code/src/a.py"]\ncopy = [{ from = "src", to = "/code/src" }]\n'
+    source = "import os; print(%d, os.environ.get('NAME'), sorted(os.listdir('/code/src')))\n"
+    fresh_project.write({"src/a.py": source % 1})
+    fresh_project.spec(program)
+    run = ("run", "app")
+    assert fresh_project(*run).out == "1 None ['a.py']\n"
+    assert fresh_project(*run).out == "1 None ['a.py']\n"
+
+    fresh_project.write({"src/a.py": source % 2, "src/b.py": ""})
+    assert fresh_project(*run).out == "2 None ['a.py', 'b.py']\n"
+    fresh_project.spec(program + 'env = { NAME = "x" }\n')
+    assert fresh_project(*run).out == "2 x ['a.py', 'b.py']\n"
+
+    for tree in (fresh_project.command.store / "trees").iterdir():
+        shutil.rmtree(tree)
+    assert fresh_project(*run).out == "2 x ['a.py', 'b.py']\n"
+    # What `build` remembers is enough, too.
+    fresh_project("build", "app")
+    assert fresh_project(*run).out == "2 x ['a.py', 'b.py']\n"
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 70, 125, 255])

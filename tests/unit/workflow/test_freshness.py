@@ -7,16 +7,19 @@ import pytest
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import SilentReporter
+from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.lock import Lock, LockedBase, LockedCell, LockedSource, read_lock, write_lock
 from layerwright.sources.local import LocalInputs
 from layerwright.spec.fingerprint import cell_resolution_digest
 from layerwright.spec.load import load_spec
+from layerwright.spec.model import Mount, RunOptions
 from layerwright.workflow.build import BuildRequest, prepare
 from layerwright.workflow.lock import check_lock
-from layerwright.workflow.memo import recall, remember
+from layerwright.workflow.memo import recall, recall_start, remember
 from layerwright.workflow.plan import plan_cells, scan_trees
 from layerwright.workflow.session import Session, read_locked, short_list
+from layerwright.workflow.start import Start, kept_trees
 from support.change import replace
 from support.packages import project_text
 
@@ -119,6 +122,7 @@ def test_a_remembered_build_does_not_hold_when_a_project_changed(session):
         blobs=[],
         references={},
         document={"built": 1},
+        starts=(),
     )
     assert recall(session, ()) == {"built": 1}
     project(session).write_text(project_text("app", requires=["six"]))
@@ -159,7 +163,47 @@ def test_a_remembered_build_does_not_hold_after_another_commit(session, tmp_path
             blobs=[],
             references={},
             document={"built": 1},
+            starts=(),
         )
         assert recall(here, ()) == {"built": 1}
         run("tag", "v1.0")
         assert recall(here, ()) is None
+
+
+def test_a_remembered_start_is_that_of_the_one_image(session):
+    spec = load_spec(None, session.start)
+    start = Start(
+        cell="infer",
+        location=Location(file="layerwright.toml", line=3),
+        root=str(spec.root),
+        env={"A": "你好"},
+        workdir="/work",
+        entrypoint=("python",),
+        command=(),
+        writable=("HF_HOME",),
+        options=RunOptions(mounts=(Mount(source="data", to="/data", read_only=True),), shm_size="1g"),
+        trees=((("wheel-1", "wheel-2"), False), (("a" * 64,), True)),
+    )
+
+    def keep(*starts):
+        remember(
+            session,
+            (),
+            spec_file=spec.root / "layerwright.toml",
+            root=spec.root,
+            trees={},
+            blobs=[],
+            references={},
+            document={},
+            starts=starts,
+        )
+
+    keep(start)
+    assert recall_start(session, ()) == start
+    assert recall_start(session, ("infer",)) is None
+    assert kept_trees(session, start) is None
+    keep(start, start)
+    assert recall_start(session, ()) is None
+    keep(start)
+    (spec.root / "layerwright.toml").write_text(SPEC + "# changed\n")
+    assert recall_start(session, ()) is None

@@ -1,0 +1,75 @@
+"""What starting a built image takes: little enough to be kept with its build, so that nothing need be planned again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from layerwright.core.source import Location
+from layerwright.spec.model import RunOptions
+from layerwright.workflow.session import Session
+
+if TYPE_CHECKING:
+    from layerwright.backends.base import BuiltImage
+    from layerwright.spec.model import Spec
+
+__all__ = ["Start", "kept_trees", "start_of"]
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """A built image, as far as starting a program in it goes.
+
+    Attributes:
+        cell: its cell.
+        location: where the spec speaks of it.
+        root: folder that the spec's relative paths start from.
+        env: the image's environment.
+        workdir: the image's, empty when it has none.
+        entrypoint: the image's.
+        command: the image's.
+        writable: variables that name a folder the caller can write to.
+        options: how the spec wants it started.
+        trees: of each layer, bottom first: the store's keys of its extracted trees, and whether a program could
+            write through them.
+    """
+
+    cell: str
+    location: Location | None
+    root: str
+    env: dict[str, str]
+    workdir: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    writable: tuple[str, ...]
+    options: RunOptions
+    trees: tuple[tuple[tuple[str, ...], bool], ...]
+
+
+def start_of(spec: "Spec", image: "BuiltImage") -> Start:
+    """Collect what starting takes."""
+    cell = spec.cells[image.cell]
+    settings = image.image.settings
+    return Start(
+        cell=cell.name,
+        location=cell.location,
+        root=str(spec.root),
+        env=dict(settings.env),
+        workdir=settings.workdir,
+        entrypoint=tuple(settings.entrypoint),
+        command=tuple(settings.command),
+        writable=tuple(cell.writable),
+        options=cell.run_options,
+        trees=tuple((layer.trees or (layer.diff_id.hex,), layer.private) for layer in image.layers),
+    )
+
+
+def kept_trees(session: Session, start: Start) -> tuple[tuple[Path, bool], ...] | None:
+    """The trees, bottom first, each with whether a program may write through it; None when one must be extracted."""
+    found = []
+    for keys, private in start.trees:
+        for key in keys:
+            path = session.store.tree(key)
+            if path is None:
+                return None
+            found.append((path, private))
+    return tuple(found)
