@@ -14,6 +14,7 @@ from layerwright.run.invocation import (
     parse_mount,
     parse_size,
     parse_variable,
+    resolve_groups,
 )
 from layerwright.workflow.memo import recall_start
 from layerwright.workflow.session import Session
@@ -144,7 +145,8 @@ def make_invocation(session: Session, start: Start, request: RunRequest, trees: 
     Raises:
         UsageError: nothing says what to run, or a mount or variable cannot be read.
     """
-    identity = Identity.of_caller(session.host, _user_name(session))
+    added = resolve_groups(start.options.groups, session.host, _groups_of_host(start.options.groups))
+    identity = Identity.of_caller(session.host, _user_name(session), added)
     workdir = request.workdir or start.workdir or "/"
     entrypoint = start.entrypoint if request.entrypoint is None else request.entrypoint
     arguments = request.arguments
@@ -165,10 +167,11 @@ def make_invocation(session: Session, start: Start, request: RunRequest, trees: 
         identity=identity,
         network=request.network and start.options.network,
         terminal=request.terminal,
+        gpus=start.options.gpus,
         shm_size=parse_size(start.options.shm_size),
         hostname=start.cell[:63],
         passwd=passwd_text(_read(trees, "etc/passwd"), identity),
-        group=group_text(_read(trees, "etc/group"), identity, _group_names(session)),
+        group=group_text(_read(trees, "etc/group"), identity, _group_names(identity)),
     )
 
 
@@ -219,11 +222,24 @@ def _user_name(session: Session) -> str:
         return f"user{session.host.caller_uid}"
 
 
-def _group_names(session: Session) -> dict[int, str]:
+def _groups_of_host(names: Sequence[str]) -> dict[str, int]:
+    """Ids of those of the named groups that this machine knows."""
+    import grp  # noqa: PLC0415 - start-up
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = grp.getgrnam(name).gr_gid
+        except KeyError:
+            continue
+    return found
+
+
+def _group_names(identity: Identity) -> dict[int, str]:
     import grp  # noqa: PLC0415 - start-up
 
     names = {}
-    for gid in (session.host.caller_gid, *session.host.groups):
+    for gid in (identity.gid, *identity.groups):
         try:
             names[gid] = grp.getgrgid(gid).gr_name
         except KeyError:
