@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.lock.model import Lock, LockedCell, LockedSource
-from layerwright.plan.grouping import group_wheels
+from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
 from layerwright.plan.steps import (
     PREFIX,
@@ -211,12 +211,14 @@ class _CellPlanner:
         budget = max(1, (LAYER_BUDGET - others) // factor)
         names = group_wheels([(wheel.name, wheel.size) for wheel in wheels.values()], budget=budget)
         groups = [tuple(wheels[name] for name in group) for group in names]
-        if built:
-            groups.append(built)
         parts = ("files", "bytecode") if self.cell.bytecode else ("files",)
-        for part in parts:
-            for group in groups:
-                self._install(group, part)
+        # Engines share only common prefixes of layers: what changes often stands above all that is heavy.
+        heavy = [group for group in groups if len(group) == 1 and group[0].size >= HEAVY]
+        light = [group for group in groups if group not in heavy]
+        for level in (heavy, light, [built] if built else []):
+            for part in parts:
+                for group in level:
+                    self._install(group, part)
 
     def _install(self, group: tuple[WheelInput, ...], part: str) -> None:
         ordered = tuple(sorted(group, key=lambda wheel: wheel.name))

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-__all__ = ["group_wheels"]
+__all__ = ["HEAVY", "group_wheels"]
+
+HEAVY = 1_000_000
+"""Bytes from which a wheel is worth about 100 ms that each layer costs an engine."""
 
 
 def group_wheels(
-    sizes: Sequence[tuple[str, int]], *, budget: int, threshold: int = 1_000_000
+    sizes: Sequence[tuple[str, int]], *, budget: int, threshold: int = HEAVY
 ) -> tuple[tuple[str, ...], ...]:
     """Group wheels into layers, heavy ones first.
 
@@ -17,7 +20,7 @@ def group_wheels(
     Args:
         sizes: name and bytes of each wheel; names are unique.
         budget: most layers that may come out, at least 1.
-        threshold: bytes from which a wheel is worth about 100 ms that each layer costs an engine.
+        threshold: bytes from which a wheel gets a layer of its own.
 
     Returns:
         Names by layer, bottom first; no group is empty.

@@ -13,7 +13,7 @@ from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
 from layerwright.workflow.plan import plan_spec, scan_trees, stale_cells, with_parents
 from layerwright.workflow.scans import file_digests
-from layerwright.workflow.session import LOCK_NAME, Session, read_locked, read_spec, select_cells, short_list
+from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells, short_list
 from layerwright.workflow.workshop import make_workshop
 
 __all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
@@ -77,7 +77,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     if stale or lock is None:
         if request.locked:
             raise UsageError(
-                f"{LOCK_NAME} is {'missing' if lock is None else 'out of date for ' + ', '.join(stale)}",
+                f"{lock_path(spec).name} is {'missing' if lock is None else 'out of date for ' + ', '.join(stale)}",
                 hint="run `layerwright lock` and commit the result",
             )
         from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
@@ -87,7 +87,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
             if lock is None
             else f"the spec or its projects changed for {short_list(stale)}"
         )
-        session.reporter(Notice(message=f"{reason}: resolving, and writing {LOCK_NAME}"))
+        session.reporter(Notice(message=f"{reason}: resolving, and writing {lock_path(spec).name}"))
         lock = update_lock(session, cells=names).lock
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)

@@ -32,12 +32,12 @@ class LockOutcome:
     written: bool
 
 
-def check_lock(session: Session) -> tuple[str, ...]:
-    """Cells for which the lock is missing or out of date, and cells it holds that the spec no longer has."""
+def check_lock(session: Session) -> tuple[Path, tuple[str, ...]]:
+    """The lock, and what is stale: cells that it lacks or holds for another spec, and cells the spec no longer has."""
     spec = read_spec(session)
     lock = read_locked(spec)
     gone = () if lock is None else tuple(f"{name} (removed)" for name in lock.cells if name not in spec.cells)
-    return (*stale_cells(spec, lock, spec.cells), *gone)
+    return lock_path(spec), (*stale_cells(spec, lock, spec.cells), *gone)
 
 
 def update_lock(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerwright import __version__
-from layerwright.workflow.session import LOCK_NAME, Session
+from layerwright.workflow.session import Session, lock_beside
 
 if TYPE_CHECKING:
     from layerwright.plan.build import TreeRequest
@@ -117,7 +117,7 @@ def remember(
     """
     from msgspec import to_builtins  # noqa: PLC0415 - start-up
 
-    files = {str(path): _file_digest(path) for path in (spec_file, root / LOCK_NAME)}
+    files = {str(path): _file_digest(path) for path in (spec_file, lock_beside(spec_file))}
     memo = {
         "files": files,
         "root": str(root),

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from layerwright.lock.model import Lock
     from layerwright.store import Store
 
-__all__ = ["LOCK_NAME", "Session", "lock_path", "read_locked", "read_spec", "select_cells", "short_list"]
+__all__ = ["Session", "lock_beside", "lock_path", "read_locked", "read_spec", "select_cells", "short_list"]
 
 LOCK_NAME = "layerwright.lock"
+_DEFAULT_SPECS = ("layerwright.toml", "pyproject.toml")
 _SHOWN = 3
 
 
@@ -61,9 +62,14 @@ def read_spec(session: Session) -> Spec:
     return load_spec(session.spec_file, session.start)
 
 
+def lock_beside(spec_file: Path) -> Path:
+    """Where the lock of a spec stands: ``layerwright.lock``, or ``NAME.lock`` beside another ``NAME.toml``."""
+    return spec_file.with_name(LOCK_NAME if spec_file.name in _DEFAULT_SPECS else f"{spec_file.stem}.lock")
+
+
 def lock_path(spec: Spec) -> Path:
     """The lock stands beside the spec."""
-    return spec.root / LOCK_NAME
+    return lock_beside(spec.root / Path(spec.file).name)
 
 
 def read_locked(spec: Spec) -> "Lock | None":

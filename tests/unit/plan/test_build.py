@@ -103,7 +103,7 @@ def test_layers_stand_in_the_canonical_order(spec):
         for node in base.nodes
         if isinstance(node.step, InstallWheels)
     ]
-    assert parts == [("files", ["big"]), ("files", ["small"]), ("bytecode", ["big"]), ("bytecode", ["small"])]
+    assert parts == [("files", ["big"]), ("bytecode", ["big"]), ("files", ["small"]), ("bytecode", ["small"])]
     assert kinds(infer)[len(base.nodes) - 1 :] == [
         "InstallWheels",
         "InstallWheels",

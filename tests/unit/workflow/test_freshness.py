@@ -18,7 +18,7 @@ from layerwright.workflow.build import BuildRequest, prepare
 from layerwright.workflow.lock import check_lock
 from layerwright.workflow.memo import recall, recall_start, remember
 from layerwright.workflow.plan import plan_cells, scan_trees
-from layerwright.workflow.session import Session, read_locked, short_list
+from layerwright.workflow.session import Session, lock_beside, read_locked, short_list
 from layerwright.workflow.start import Start, kept_trees
 from support.change import replace
 from support.packages import project_text
@@ -207,3 +207,9 @@ def test_a_remembered_start_is_that_of_the_one_image(session):
     keep(start)
     (spec.root / "layerwright.toml").write_text(SPEC + "# changed\n")
     assert recall_start(session, ()) is None
+
+
+def test_each_spec_of_a_folder_has_a_lock_of_its_own(tmp_path):
+    assert lock_beside(tmp_path / "layerwright.toml") == tmp_path / "layerwright.lock"
+    assert lock_beside(tmp_path / "pyproject.toml") == tmp_path / "layerwright.lock"
+    assert lock_beside(tmp_path / "gpu.toml") == tmp_path / "gpu.lock"

@@ -126,9 +126,10 @@ def _print(context: Context, document: Mapping[str, Any], *, aside: bool = False
 def _line(image: Mapping[str, Any]) -> str:
     layers = image["layers"]
     new = sum(1 for layer in layers if not layer["cached"])
-    size = format_size(sum(layer["size"] for layer in layers))
+    size = sum(layer["size"] for layer in layers)
+    counted = f"{len(layers)} layers, {format_size(size)}" if size else f"{len(layers)} layers"
     state = "unchanged" if new == 0 else f"{new} of {len(layers)} layers new"
     return (
         f"{image['cell']}  {image['reference']}  {image['digest']}  "
-        f"{len(layers)} layers, {size}, {state}, {image['seconds']:.2f} s"
+        f"{counted}, {state}, {image['seconds']:.2f} s"
     )

@@ -36,14 +36,14 @@ def _lock(context: Context, options: argparse.Namespace) -> int:
 
     terminal = context.terminal
     if options.check:
-        stale = check_lock(context.session)
+        file, stale = check_lock(context.session)
         if terminal.json:
             terminal.print(json.dumps({"schema": 1, "stale": list(stale)}))
         elif stale:
-            terminal.tell(f"error: layerwright.lock is out of date for {', '.join(stale)}")
+            terminal.tell(f"error: {file.name} is out of date for {', '.join(stale)}")
             terminal.tell("hint: run `layerwright lock` and commit the result")
         else:
-            terminal.print("layerwright.lock is up to date")
+            terminal.print(f"{file.name} is up to date")
         return 1 if stale else 0
     outcome = update_lock(context.session, upgrade=options.upgrade)
     context.reporter.close()
