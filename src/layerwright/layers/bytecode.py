@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from layerwright.core.errors import BuildError
-from layerwright.layers.compressed import DeflatedBlob
+from layerwright.layers.compressed import FAST_LEVEL, DeflatedBlob
 from layerwright.layers.digests import LayerDigests
 from layerwright.layers.names import fault_of_path
 from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, walk_order
@@ -43,7 +43,7 @@ def bytecode_layer(trees: Path | Iterable[Path], out: BinaryIO) -> LayerDigests:
             other = found.setdefault(path, place)
             if other != place and (other is None or place is None or not _same(other, place)):
                 raise BuildError(f"two wheels give different bytecode for /{path}")
-    blob = DeflatedBlob(out)
+    blob = DeflatedBlob(out, level=FAST_LEVEL)
     for path in sorted(found, key=walk_order):
         place = found[path]
         if place is None:
