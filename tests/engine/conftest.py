@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Command, Project
+from support.command import Command, Project, leftovers
 from support.index import Index, serve
 from support.small_base import cut_down
 
@@ -83,9 +83,13 @@ def small_base(debian_layout: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for all tests that need no store of their own."""
-    return tmp_path_factory.mktemp("shared") / "store"
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One store for all tests that need no store of their own; whatever they did to it, it is sound at the end."""
+    folder = tmp_path_factory.mktemp("shared")
+    yield folder / "store"
+    command = Command(folder=folder, store=folder / "store", home=folder)
+    command("store", "verify")
+    assert leftovers(folder / "store") == []
 
 
 @pytest.fixture

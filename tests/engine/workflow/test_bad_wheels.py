@@ -43,15 +43,15 @@ def test_evil_wheels_are_refused(project: Project, kind: str) -> None:
     project.spec('[images.app]\npackages = ["evil"]\n', index='url = "wheels"\nformat = "flat"')
     project("lock")
     lock = project.lock.read_bytes()
+    images = project("store", "info", "--json").json()["images"]
     done = project("build", status=7)
     assert "evil" in done.err
     assert said in done.err, done
     assert done.out == ""
-    assert "demo-app:1" not in project("store", "info", "--json").json()["images"]
+    assert project("store", "info", "--json").json()["images"] == images
     assert project.lock.read_bytes() == lock
     assert leftovers(project.command.store) == []
     assert not Path("/tmp", OUTSIDE).exists()
-    project("store", "verify")
 
 
 def test_no_wheel_at_all(project: Project) -> None:

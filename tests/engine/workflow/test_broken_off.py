@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +37,8 @@ def fill(project: Project) -> None:
     )
 
 
-def remove(store: Path) -> None:
-    """Stores of many rounds are much to keep."""
-    if store.exists():
-        shutil.rmtree(store)
-
-
 def test_a_killed_build_leaves_no_damage(fresh_project: Project, index: Index, tmp_path: Path) -> None:
+    """Twenty kills; a store is used until its build has nothing left to do, or was killed five times."""
     offer(index)
     fill(fresh_project)
     started = time.monotonic()
@@ -50,47 +46,36 @@ def test_a_killed_build_leaves_no_damage(fresh_project: Project, index: Index, t
     length = time.monotonic() - started
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
-    store = tmp_path / "killed"
-    command = fresh_project.command.changed(store=store)
     killed = 0
-    for number in range(ROUNDS):
-        if number % 5 == 0:
-            remove(store)
-            store = tmp_path / f"killed-{number}"
-            command = fresh_project.command.changed(store=store)
-        after = chance.uniform(0.05, 1.0) * length
-        process = command.start("build", "--locked", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            killed += 1
-        else:
-            # What is done is done: only a new store has work left.
-            remove(store)
-            store = tmp_path / f"killed-{number}-more"
-            command = fresh_project.command.changed(store=store)
-            continue
-        if number % 5 in (2, 4):
-            why = f"seed {seed}, round {number}, killed after {after:.2f} of {length:.2f} s"
-            verified = command("store", "verify", status=None)
-            assert verified.status == 0, (why, verified)
-            image = command("build", "--locked", "--json").image
-            assert (image["digest"], image["layers"][-1]["digest"]) == (
-                undisturbed["digest"],
-                undisturbed["layers"][-1]["digest"],
-            ), why
-            assert command("run", "app").out == "made\n", why
-            assert command("store", "verify").status == 0, why
-            assert leftovers(store) == [], why
-            assert mounts_below(tmp_path) == [], why
-            remove(store)
-            store = tmp_path / f"killed-{number}-next"
-            command = fresh_project.command.changed(store=store)
-    assert killed >= ROUNDS // 2
-    remove(store)
+    while killed < ROUNDS:
+        store = tmp_path / f"killed-{killed}"
+        command = fresh_project.command.changed(store=store)
+        moments = list[float]()
+        while len(moments) < ROUNDS // 4:
+            process = command.start("build", "--locked", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            moments.append(chance.uniform(0.1, 0.9) * length)
+            try:
+                process.wait(moments[-1])
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+        why = f"seed {seed}, killed after {moments} of {length:.2f} s, with a store of its own: {killed} kills so far"
+        image = command("build", "--locked", "--json").image
+        assert layers(image) == layers(undisturbed), why
+        assert image["digest"] == undisturbed["digest"], why
+        verified = command("store", "verify", status=None)
+        assert verified.status == 0, (why, verified)
+        assert command("run", "app").out == "made\n", why
+        assert leftovers(store) == [], why
+        assert mounts_below(tmp_path) == [], why
+        shutil.rmtree(store)
     wait_for(lambda: processes_with(str(tmp_path / "killed")) == [], lambda: "processes are left")
+
+
+def layers(image: dict[str, Any]) -> list[str]:
+    return [layer["digest"] for layer in image["layers"]]
 
 
 def test_two_builds_of_one_image(fresh_project: Project, index: Index) -> None:

@@ -161,7 +161,6 @@ def test_an_engine_that_dies_in_mid_load(app: Project, name: str, tmp_path: Path
         done = command("build", "--output", "docker", status=5)
         assert "broke off" in done.err
         assert done.out == ""
-        app("store", "verify")
         line.break_after = line.sent = 0
         command("build", "--output", "docker")
         assert call(engine, "run", "--rm", "--network", "none", f"{name}:1") == SAID
