@@ -8,6 +8,7 @@ from typing import Self
 
 from layerwright.cli.reporters import ClosingReporter, make_reporter
 from layerwright.cli.terminal import Terminal
+from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
 from layerwright.workflow.session import Session
 
@@ -24,7 +25,11 @@ class Context:
 
     @classmethod
     def make(cls, terminal: Terminal, variables: Mapping[str, str], options: argparse.Namespace) -> Self:
-        """Wire a session from the environment and the global options."""
+        """Wire a session from the environment and the global options.
+
+        Raises:
+            UsageError: the current folder is gone.
+        """
         host = HostEnvironment.gather(variables)
         if host.uid != 0 and getattr(options, "makes_images", False):
             from layerwright.sandbox.namespace import enter_namespace  # noqa: PLC0415 - for ordinary users only
@@ -37,12 +42,19 @@ class Context:
         session = Session(
             host=host,
             reporter=reporter,
-            start=Path.cwd(),
+            start=_current_folder(),
             spec_file=Path(file) if file else None,
             store_root=Path(store).absolute() if store else _default_store(),
             offline=getattr(options, "offline", False) or variables.get("LAYERWRIGHT_OFFLINE") == "1",
         )
         return cls(terminal=terminal, reporter=reporter, session=session)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the current folder does not exist any more", hint="cd to one that does") from error
 
 
 def _default_store() -> Path:

@@ -90,7 +90,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     from layerwright.cli.context import Context  # noqa: PLC0415 - not needed for --help
 
-    context = Context.make(terminal, variables, options)
+    try:
+        context = Context.make(terminal, variables, options)
+    except LayerwrightError as error:
+        print_error(terminal, error)
+        return error.exit_code
     return _guarded(context, options)
 
 
@@ -128,6 +132,7 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
 
 def entry() -> None:
     """Start from the shell."""
+    _open_missing_streams()
     # Names in the user's files may hold any character whatever the locale says (LC_ALL=C gives ASCII here).
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -138,6 +143,22 @@ def entry() -> None:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _interrupt)
     sys.exit(main(sys.argv[1:]))
+
+
+def _open_missing_streams() -> None:
+    """Put the null device where the caller closed standard input, output or error.
+
+    Python leaves None there, and the next file that is opened would become what programs take for their output.
+    """
+    for name, mode, descriptor in (("stdin", "r", 0), ("stdout", "w", 1), ("stderr", "w", 2)):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null == descriptor:
+                os.set_inheritable(null, True)
+            else:
+                os.dup2(null, descriptor)
+                os.close(null)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

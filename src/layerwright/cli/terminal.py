@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self, TextIO
 
+from layerwright.core.errors import UsageError
+
 __all__ = ["Terminal"]
 
 
@@ -48,13 +50,19 @@ class Terminal:
         )
 
     def print(self, text: str) -> None:
-        """A result line on standard output; a reader that went away is no error of ours."""
+        """A result line on standard output; a reader that went away is no error of ours.
+
+        Raises:
+            UsageError: it cannot be written, such as to a full disk.
+        """
         try:
             self.out.write(text + "\n")
             self.out.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
+            if not isinstance(error, BrokenPipeError):
+                raise UsageError(f"cannot write to standard output: {error.strerror}") from error
 
     def tell(self, text: str) -> None:
         """A message on standard error."""

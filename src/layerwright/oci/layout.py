@@ -83,6 +83,8 @@ def write_layout(
         BuildError: the folder holds something else.
         IntegrityError: the source gave other bytes than a layer names.
     """
+    if folder.exists() and not folder.is_dir():
+        raise BuildError(f"{folder} is a file, not a folder", hint="give another folder")
     if folder.exists() and not (folder / "oci-layout").exists() and any(folder.iterdir()):
         raise BuildError(f"{folder} is neither empty nor an OCI layout", hint="give another folder")
     try:

@@ -1,11 +1,13 @@
 """Run a program in an image of the spec: build what is not up to date, then start it as the caller."""
 
+import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright.core.errors import UsageError
+from layerwright.core.events import Warned
 from layerwright.run.files import group_text, passwd_text
 from layerwright.run.invocation import (
     Identity,
@@ -148,6 +150,10 @@ def make_invocation(session: Session, start: Start, request: RunRequest, trees: 
     added = resolve_groups(start.options.groups, session.host, _groups_of_host(start.options.groups))
     identity = Identity.of_caller(session.host, _user_name(session), added)
     workdir = request.workdir or start.workdir or "/"
+    if not workdir.startswith("/"):
+        raise UsageError(
+            f"the workdir {workdir!r} is no absolute path", hint="it is a place in the image: /work"
+        )
     entrypoint = start.entrypoint if request.entrypoint is None else request.entrypoint
     arguments = request.arguments
     if not arguments and request.entrypoint is None:
@@ -199,7 +205,16 @@ def _environment(session: Session, start: Start, identity: Identity, request: Ru
 
 def _mounts(session: Session, start: Start, workdir: str, request: RunRequest) -> tuple[MountPoint, ...]:
     """The current folder at the workdir, then the spec's mounts, then the command line's."""
-    found = [MountPoint(source=session.start, target=workdir)]
+    found = []
+    if posixpath.normpath(f"/{workdir.lstrip('/')}") == "/":
+        session.reporter(
+            Warned(
+                message="the workdir is /, so the program does not see the current folder",
+                hint="name another place for it: --workdir /work, or `workdir` in the spec",
+            )
+        )
+    else:
+        found.append(MountPoint(source=session.start, target=workdir))
     for mount in start.options.mounts:
         source = (Path(start.root) / Path(mount.source).expanduser()).resolve()
         if not source.exists():
@@ -210,6 +225,12 @@ def _mounts(session: Session, start: Start, workdir: str, request: RunRequest) -
             )
         found.append(MountPoint(source=source, target=mount.to, read_only=mount.read_only))
     found += [parse_mount(text, session.start) for text in request.mounts]
+    for mounted in found:
+        if posixpath.normpath(f"/{mounted.target.lstrip('/')}") == "/":
+            raise UsageError(
+                f"{mounted.source} cannot be mounted on /: nothing of the image would be left",
+                hint="name a folder below it",
+            )
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ __all__ = ["Session", "lock_beside", "lock_path", "read_locked", "read_spec", "s
 LOCK_NAME = "layerwright.lock"
 _DEFAULT_SPECS = ("layerwright.toml", "pyproject.toml")
 _SHOWN = 3
+_DAMAGED = "restore it from version control, or remove it and run `layerwright lock`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ def read_locked(spec: Spec) -> "Lock | None":
 
     Raises:
         SpecError: the file is damaged or of an unknown version.
+        UsageError: it cannot be read.
     """
     from layerwright.lock import read_lock  # noqa: PLC0415 - start-up
 
@@ -85,6 +87,10 @@ def read_locked(spec: Spec) -> "Lock | None":
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text", hint=_DAMAGED) from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
     return read_lock(text, file=str(path))
 
 
