@@ -94,6 +94,19 @@ def test_the_second_build_does_nothing(fresh_project: Project, offered: Index) -
     assert (third["digest"], digests(third)) == (first["digest"], digests(first))
 
 
+def test_wheels_are_extracted_for_a_start_and_not_for_an_output(
+    fresh_project: Project, offered: Index
+) -> None:
+    program = 'entrypoint = ["python", "-c", "import tool; print(tool.VERSION)"]\n'
+    fresh_project.spec(f'[images.app]\npackages = ["tool==1.0"]\nbytecode = false\n{program}')
+    image = fresh_project("build", "app", "--output", "oci:layout", "--json").image
+    store = fresh_project.command.store
+    assert not list(store.glob("trees/wheel-*"))
+    assert fresh_project("run", "app").out == "1.0\n"
+    assert list(store.glob("trees/wheel-*"))
+    assert fresh_project("build", "app", "--json").image["digest"] == image["digest"]
+
+
 def test_other_machines_give_the_same_bytes(fresh_project: Project, offered: Index, tmp_path: Path) -> None:
     fill(fresh_project)
     fresh_project("lock")

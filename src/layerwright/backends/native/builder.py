@@ -72,7 +72,8 @@ class NativeBackend:
             plan: the plan, with the parents of the cells.
             cells: which of its cells.
             whole: the layers' bytes will be asked for, so wheels that were pruned are fetched again; else
-                only where their trees are gone too.
+                only where their trees are gone too. The trees may never be asked for then, so that wheels are
+                extracted only where a step of this build reads them.
         """
         started = time.monotonic()
         wanted = list(cells)
@@ -95,7 +96,9 @@ class NativeBackend:
                 if self._lacks_wheels(found, whole=whole):
                     incomplete.append(jobs[digest].node)
         fetch_inputs(self.workshop, incomplete)
-        failed = self._realise([jobs[digest] for digest in jobs if digest in needed - cached], results)
+        missing = [jobs[digest] for digest in jobs if digest in needed - cached]
+        extract = not whole or any(_reads_trees(job.node) for job in missing)
+        failed = self._realise(missing, results, extract=extract)
         images = []
         failures = []
         for cell in wanted:
@@ -115,12 +118,12 @@ class NativeBackend:
         )
 
     def _realise(
-        self, jobs: Sequence[_Job], results: dict[str, NodeResult]
+        self, jobs: Sequence[_Job], results: dict[str, NodeResult], *, extract: bool
     ) -> Mapping[str, LayerwrightError]:
         """Realise the nodes into ``results``; gives the failures, also for nodes that stood on one."""
         if not jobs:
             return {}
-        tasks = self._tasks(jobs, results)
+        tasks = self._tasks(jobs, results, extract=extract)
         # One thread more than processors: fetching waits for the network.
         ran = run_tasks(tasks, workers=self.workshop.host.cpu_count + 1)
         failed = dict[str, LayerwrightError]()
@@ -134,7 +137,9 @@ class NativeBackend:
                 failed.setdefault(job.node.digest, cause)
         return failed
 
-    def _tasks(self, jobs: Sequence[_Job], results: dict[str, NodeResult]) -> dict[str, Task[NodeResult]]:
+    def _tasks(
+        self, jobs: Sequence[_Job], results: dict[str, NodeResult], *, extract: bool
+    ) -> dict[str, Task[NodeResult]]:
         names = {job.node.digest for job in jobs}
         nodes = [job.node for job in jobs]
 
@@ -148,18 +153,20 @@ class NativeBackend:
             if needs_fetch(job.node):
                 needs.append(_FETCH)
             tasks[job.node.digest] = Task(
-                work=partial(self._work, job, results), needs=tuple(needs), weight=_weight(job.node)
+                work=partial(self._work, job, results, extract=extract),
+                needs=tuple(needs),
+                weight=_weight(job.node),
             )
         return tasks
 
-    def _work(self, job: _Job, results: dict[str, NodeResult]) -> NodeResult:
+    def _work(self, job: _Job, results: dict[str, NodeResult], *, extract: bool) -> NodeResult:
         store = self.workshop.store
         with store.lock(f"node-{job.node.digest}"):
             # Another build may have been faster.
             result = read_result(store, job.node.digest)
             if result is None:
                 below = [results[digest] for digest in job.below]
-                result = realise(self.workshop, job.node, below, results)
+                result = realise(self.workshop, job.node, below, results, extract=extract)
                 write_result(store, job.node.digest, replace(result, bytes_written=0))
         results[job.node.digest] = result
         return result
@@ -225,6 +232,15 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
             files[step.wheels] = node.digest
         if not (isinstance(step, BuildWheel) or (isinstance(step, RunCommand) and not step.keep)):
             layers.append(node.digest)
+
+
+def _reads_trees(node: Node) -> bool:
+    """Whether the node works on what lies below it as files, wheels among them."""
+    match node.step:
+        case InstallWheels(part="bytecode") | RunCommand() | InstallApt():
+            return True
+        case _:
+            return False
 
 
 def _closure(needed: set[str], jobs: Mapping[str, _Job]) -> set[str]:

@@ -39,7 +39,12 @@ def realise_base(workshop: Workshop, step: Base) -> NodeResult:
 
 
 def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
-    workshop: Workshop, node: Node, below: Sequence[NodeResult], results: Mapping[str, NodeResult]
+    workshop: Workshop,
+    node: Node,
+    below: Sequence[NodeResult],
+    results: Mapping[str, NodeResult],
+    *,
+    extract: bool = True,
 ) -> NodeResult:
     """Do what the node's step says.
 
@@ -48,6 +53,7 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
         node: the node.
         below: results of the nodes it works on, in layer order.
         results: results of all nodes so far, by digest.
+        extract: extract wheels in the same pass; else that is left to whoever asks for their trees.
     """
     step = node.step
     task = f"node:{node.digest[7:19]}"
@@ -74,7 +80,7 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
         case InstallWheels(part="files"):
             from layerwright.backends.native.wheels import install_wheels  # noqa: PLC0415 - start-up
 
-            return install_wheels(workshop, step, _parts(step.wheels, results), task)
+            return install_wheels(workshop, step, _parts(step.wheels, results), task, extract=extract)
         case InstallWheels():
             from layerwright.backends.native.wheels import compile_bytecode  # noqa: PLC0415 - start-up
 

@@ -36,9 +36,9 @@ def title_of(parts: Sequence[WheelPart]) -> str:
 
 
 def install_wheels(
-    workshop: Workshop, step: InstallWheels, parts: tuple[WheelPart, ...], task: str
+    workshop: Workshop, step: InstallWheels, parts: tuple[WheelPart, ...], task: str, *, extract: bool = True
 ) -> NodeResult:
-    """The wheels' files as one layer, and each wheel's tree beside it, from one read of each wheel."""
+    """The wheels' files as one layer and, with ``extract``, each wheel's tree beside it, from one read of each."""
     store = workshop.store
     keys = tuple(wheel_tree_key(part, prefix=step.prefix, python=step.python) for part in parts)
     files = wheel_files(store, parts)
@@ -49,7 +49,7 @@ def install_wheels(
         trees = {
             part.sha256: stack.enter_context(store.make_tree(key))
             for part, key in zip(parts, keys, strict=True)
-            if store.tree(key) is None
+            if extract and store.tree(key) is None
         }
         digests = wheel_layer(files, prefix=step.prefix, python=step.python, trees=trees, progress=progress)
     layer = BuiltLayer(
