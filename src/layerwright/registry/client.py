@@ -263,7 +263,7 @@ class RegistryClient:
                 response = self._ping(netloc)
             except _connection_errors() as error:
                 if last or _is_permanent(error):
-                    raise self._unreachable(error, "anything") from error
+                    raise self._unreachable(error, "") from error
                 self._pause(attempt, "")
             else:
                 if last or response.status_code not in _RETRIED:
@@ -299,11 +299,11 @@ class RegistryClient:
         text = mask(str(error), self._authorizer.secrets)
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return NetworkError(
-                f"the certificate of {self.registry} is not trusted, so {what} was not asked for",
+                f"the certificate of {self.registry} is not trusted, so it was not asked for {what or 'anything'}",
                 hint="name the certificates of a private authority in SSL_CERT_FILE",
             )
         return NetworkError(
-            f"{self.registry} cannot be reached for {what}: {_reason(text)}",
+            f"{self.registry} cannot be reached{f' for {what}' if what else ''}: {_reason(text)}",
             hint="check the name, the network and the proxy settings",
         )
 
@@ -352,7 +352,9 @@ def _is_permanent(error: Exception) -> bool:
 
 def _reason(text: str) -> str:
     """The end of urllib3's chain of reasons: ``…: [Errno 111] Connection refused'))``."""
-    return text.rpartition("Caused by ")[2].rpartition(">: ")[2].rstrip("')\"") or text
+    inner = text.rpartition("Caused by ")[2].rpartition(">: ")[2].rstrip("')\"")
+    # Since urllib3 2.3 objects are told by host and port: "HTTPConnection(host='…', port=9): Failed to …".
+    return inner.rpartition("): ")[2] or text
 
 
 def _phrase(status: int) -> str:

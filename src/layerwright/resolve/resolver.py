@@ -1,6 +1,7 @@
 """Spec → lock: which cells must be resolved anew, in which order, and what each may not change."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -69,6 +70,16 @@ def resolve(
                 locked[name] if run.parent_stays(spec.cells[name]) else run.cell(spec.cells[name])
             )
     return Lock(cells=run.done)
+
+
+@contextmanager
+def _placed(cell: Cell) -> Iterator[None]:
+    """Let errors of the block that know no better place point at the cell."""
+    try:
+        yield
+    except LayerwrightError as error:
+        error.where = error.where or cell.location
+        raise
 
 
 def _with_parents(spec: Spec, cells: Collection[str] | None) -> frozenset[str]:
@@ -220,7 +231,8 @@ class _Run:
             return before.base
         key = (cell.base, cell.platform, cell.python, bool(cell.timezone))
         if key not in self.bases:
-            self.bases[key] = self.ports.bases.lock_base(cell)
+            with _placed(cell):
+                self.bases[key] = self.ports.bases.lock_base(cell)
         return self.bases[key]
 
     def _base_may_stay(self, cell: Cell, before: LockedCell) -> bool:
@@ -244,7 +256,8 @@ class _Run:
         )
         key = (request.names, root, request.installed)
         if key not in self.debs:
-            found = self.ports.apt.resolve_apt(request)
+            with _placed(cell):
+                found = self.ports.apt.resolve_apt(request)
             self.debs[key] = tuple(sorted(found, key=lambda deb: (deb.name, deb.architecture)))
         return self.debs[key]
 
@@ -286,9 +299,9 @@ class _Run:
                 # before they are resolved: what is edited meanwhile then makes the lock out of date, not wrong
                 self._input_digest(package.path)
         try:
-            chosen = self.ports.packages.resolve_packages(request)
+            with _placed(cell):
+                chosen = self.ports.packages.resolve_packages(request)
         except ResolveError as error:
-            error.where = error.where or cell.location
             if not pins:
                 raise
             raise self._clash(cell, request, error) from error

@@ -189,6 +189,24 @@ def test_an_index_that_does_not_answer(good: Project) -> None:
         assert "127.0.0.1:9" in done.err
 
 
+@pytest.mark.parametrize(
+    ("base", "status", "said"),
+    [
+        ("oci:nowhere", 4, "it has no index.json"),
+        ("archive:layerwright.toml", 7, "is not a tar archive"),
+        ("archive:nowhere.tar", 4, "nowhere.tar"),
+        ("127.0.0.1:9/some/image:1", 6, "127.0.0.1:9 cannot be reached: "),
+    ],
+)
+def test_bases_that_are_not_there(good: Project, base: str, status: int, said: str) -> None:
+    with nothing_lost(good):
+        good.spec(GOOD.replace("[images.app]", f'[images.app]\nfrom = "{base}"'))
+        done = good("build", status=status)
+        assert said in done.err
+        assert "  --> layerwright.toml:10:9 [images.app]" in done.err
+        assert "Connection(" not in done.err
+
+
 def test_a_lock_that_is_damaged_or_of_another_time(good: Project) -> None:
     text = good.lock.read_text(encoding="utf-8")
     for damaged in (
