@@ -156,7 +156,7 @@ def dies(process: int) -> bool:
         try:
             if "\nState:\tZ" in Path(f"/proc/{process}/status").read_text():
                 return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # gone before or while it was read
             return True
         time.sleep(0.01)
     return False
