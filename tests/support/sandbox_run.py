@@ -1,13 +1,14 @@
 """A program for tests: runs a shell script in a root file system, in the foreground or with its lines captured.
 
 Started as ``python sandbox_run.py MODE RUNNER LOWER SCRATCH SCRIPT``; MODE is ``foreground``, ``captured`` or
-``namespace`` (an ordinary user's way). Needs the standard library only, so that any Python of the machine will do.
+``namespace`` (an ordinary user's way). Needs msgspec and the standard library only, so that another Python will do.
 """
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from layerwright.host.environment import HostEnvironment
 from layerwright.sandbox.execute import execute, execute_foreground

@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from layerwright.cli.reporters import ClosingReporter, make_reporter
 from layerwright.cli.terminal import Terminal
@@ -15,8 +16,7 @@ from layerwright.workflow.session import Session
 __all__ = ["Context"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """A command's surroundings."""
 
     terminal: Terminal

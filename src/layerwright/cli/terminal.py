@@ -3,16 +3,16 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self, TextIO
+
+from msgspec import Struct
 
 from layerwright.core.errors import UsageError
 
 __all__ = ["Terminal"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terminal:
+class Terminal(Struct, frozen=True, kw_only=True):
     """Where results and messages go, and how.
 
     Attributes:

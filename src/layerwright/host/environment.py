@@ -3,16 +3,17 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 __all__ = ["HostEnvironment"]
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostEnvironment:
+class HostEnvironment(Struct, frozen=True, kw_only=True):
     """The caller's surroundings, passed down so that nothing below ``cli`` reads them by itself.
 
     Attributes:
@@ -29,7 +30,7 @@ class HostEnvironment:
         python: the interpreter that runs us.
     """
 
-    variables: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str]
     uid: int
     gid: int
     groups: tuple[int, ...]
@@ -43,9 +44,15 @@ class HostEnvironment:
     def __post_init__(self) -> None:
         """Take the own ids for the caller's where none are given."""
         if self.caller_uid < 0:
-            object.__setattr__(self, "caller_uid", self.uid)
+            force_setattr(self, "caller_uid", self.uid)
         if self.caller_gid < 0:
-            object.__setattr__(self, "caller_gid", self.gid)
+            force_setattr(self, "caller_gid", self.gid)
+
+    def __repr__(self) -> str:
+        """Leave the variables out."""
+        return (
+            f"HostEnvironment(uid={self.uid}, gid={self.gid}, caller_uid={self.caller_uid}, home={self.home})"
+        )
 
     @classmethod
     def gather(cls, variables: Mapping[str, str]) -> "HostEnvironment":

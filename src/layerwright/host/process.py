@@ -9,10 +9,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError
 
@@ -41,8 +42,7 @@ _FORWARDED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True):
     """A program that has ended.
 
     Attributes:

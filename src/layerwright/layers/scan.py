@@ -5,9 +5,10 @@ import os
 import stat
 import time
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError
 from layerwright.layers.names import fault_of_path
@@ -47,8 +48,7 @@ NEVER_COPIED = (
 """Names, ``*`` for anything, that ``scan_tree`` leaves out in every folder; it leaves out more, by content."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScannedEntry:
+class ScannedEntry(Struct, frozen=True, kw_only=True):
     """One file, folder or link that is copied.
 
     Attributes:
@@ -67,8 +67,7 @@ class ScannedEntry:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True, kw_only=True):
     """Something that is not copied though no pattern of the user's says so.
 
     Attributes:
@@ -80,8 +79,7 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeScan:
+class TreeScan(Struct, frozen=True, kw_only=True):
     """What is copied from a folder or a single file.
 
     Attributes:

@@ -8,8 +8,9 @@ of our tars therefore has our diff id, so the fastest way into a Docker engine e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 __all__ = [
     "DIRECTORY",
@@ -63,8 +64,7 @@ _OWNER_SUM = sum(_OWNER)
 _NO_OWNER = bytes(len(_OWNER))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarEntry:
+class TarEntry(Struct, frozen=True, kw_only=True):
     """What a tar header says.
 
     Attributes:

@@ -7,9 +7,10 @@ mebibytes, each piece a literal gzip member (see ``deflate``), so that no compre
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from layerwright.core.errors import BuildError
 from layerwright.layers.deflate import gzip_literal

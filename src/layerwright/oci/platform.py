@@ -1,7 +1,8 @@
 """Platforms: ``os/architecture[/variant]``, and what Debian, wheels and uv call them."""
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 __all__ = ["Platform"]
 
@@ -9,8 +10,7 @@ _DEBIAN = {"amd64": "amd64", "arm64": "arm64"}
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Struct, frozen=True, kw_only=True):
     """What an image runs on. Only Linux on amd64 and arm64 is known."""
 
     os: str = "linux"

@@ -1,8 +1,8 @@
 """Spec + lock → plan. Pure: everything read from disk comes in as digests."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
@@ -35,8 +35,7 @@ LAYER_BUDGET = 100
 _DEFAULT_ENV = {"LANG": "C.UTF-8"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeRequest:
+class TreeRequest(Struct, frozen=True, kw_only=True):
     """A file or folder whose state the plan needs, relative to the spec's root.
 
     Attributes:

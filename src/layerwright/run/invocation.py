@@ -1,8 +1,9 @@
 """What is to be run, and as whom: the same for every engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
@@ -20,8 +21,7 @@ __all__ = [
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """The person the program runs as.
 
     Attributes:
@@ -44,8 +44,7 @@ class Identity:
         return cls(uid=host.caller_uid, gid=host.caller_gid, groups=groups, name=name, home=home)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MountPoint:
+class MountPoint(Struct, frozen=True, kw_only=True):
     """A host path seen at ``target`` in the container."""
 
     source: Path
@@ -53,8 +52,7 @@ class MountPoint:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """One start of a program in an image.
 
     Attributes:

@@ -3,9 +3,10 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 __all__ = ["Change", "Seen", "compare", "look_up", "record", "scan_upper"]
 
@@ -18,8 +19,7 @@ _NEVER_CAPTURED = ("dev", "proc", "sys")
 """Kernel file systems: what stands there belongs to the run, not to the image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One entry of a captured layer.
 
     Attributes:

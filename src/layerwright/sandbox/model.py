@@ -1,8 +1,10 @@
 """The words of the sandbox: what this machine can do, what to run, and what it may see."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 __all__ = ["CAPABILITIES_FORMAT", "Bind", "Capabilities", "Command", "Secret"]
 
@@ -10,8 +12,7 @@ CAPABILITIES_FORMAT = 1
 """Rises when a cached probe of an earlier version would mislead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True, kw_only=True):
     """What ``probe`` found to work, each by really doing it.
 
     Attributes:
@@ -60,8 +61,7 @@ class Capabilities:
             return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bind:
+class Bind(Struct, frozen=True, kw_only=True):
     """A host file or folder that the program sees at ``target``; its owners and modes stay as they are.
 
     Attributes:
@@ -77,16 +77,18 @@ class Bind:
     device: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class Secret(Struct, frozen=True, kw_only=True):
     """A file ``/run/secrets/NAME`` that exists only in memory and only while the program runs."""
 
     name: str
-    value: bytes = field(repr=False)
+    value: bytes
+
+    def __repr__(self) -> str:
+        """Leave the value out."""
+        return f"Secret(name={self.name!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A program to run in a root file system.
 
     Attributes:

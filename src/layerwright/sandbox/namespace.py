@@ -5,8 +5,9 @@ seen from inside. It must happen early, while there is one thread only.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import find_program, run

@@ -1,8 +1,9 @@
 """Finding out what this machine can do by doing it: each way of running a program fails somewhere."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from layerwright.core.errors import LayerwrightError
 from layerwright.host.environment import HostEnvironment

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from layerwright.core.errors import BuildError
 from layerwright.sandbox.changes import Change, Seen, compare, look_up, record, scan_upper
@@ -19,8 +20,7 @@ MOST_LOWERS = 500
 _MOST_LINKS = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rootfs:
+class Rootfs(Struct, frozen=True, kw_only=True):
     """A root file system for one or several commands, one after the other.
 
     Attributes:
@@ -37,7 +37,7 @@ class Rootfs:
     lowers: tuple[Path, ...]
     work: Path
     options: str = ""
-    seen: Seen = field(default_factory=dict, repr=False)
+    seen: Seen = field(default_factory=dict)
 
     def changes(self) -> Iterator[Change]:
         """Yield what commands changed, parents before children, siblings by name.

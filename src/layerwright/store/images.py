@@ -5,8 +5,9 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.oci.digest import Digest
 from layerwright.store.content import Content
@@ -17,8 +18,7 @@ from layerwright.store.session import Session
 __all__ = ["Images", "StoredImage"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredImage:
+class StoredImage(Struct, frozen=True, kw_only=True):
     """A reference and what must be in the store for it to hold.
 
     Attributes:

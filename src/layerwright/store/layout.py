@@ -2,9 +2,10 @@
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 __all__ = ["ROOMS", "Item", "Room", "StoreLayout", "random_name"]
 
@@ -22,8 +23,7 @@ def random_name() -> str:
     return os.urandom(6).hex()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One thing that can be used and pruned by itself.
 
     Attributes:
@@ -43,8 +43,7 @@ class Item:
         return f"{self.kind}/{self.name}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLayout:
+class StoreLayout(Struct, frozen=True, kw_only=True):
     """Paths below the root; checks every name, so that none can point outside.
 
     Attributes:

@@ -4,8 +4,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from layerwright.core.errors import BuildError
 from layerwright.store.content import hash_file
@@ -22,16 +23,14 @@ __all__ = ["Maintenance", "PruneReport", "RoomInfo", "StoreInfo", "StoreProblem"
 KINDS = (*ROOMS, "trees", "records", "partial")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoomInfo:
+class RoomInfo(Struct, frozen=True, kw_only=True):
     """One kind of things: how many, and the bytes they take on disk (a hard-linked file once)."""
 
     count: int = 0
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
+class StoreInfo(Struct, frozen=True, kw_only=True):
     """What the store holds.
 
     Attributes:
@@ -52,8 +51,7 @@ class StoreInfo:
         return sum(room.size for room in self.rooms.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreProblem:
+class StoreProblem(Struct, frozen=True, kw_only=True):
     """Something in the store that is not as it should be.
 
     Attributes:
@@ -67,8 +65,7 @@ class StoreProblem:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreReport:
+class StoreReport(Struct, frozen=True, kw_only=True):
     """Result of a verification: how many things were looked at, bytes read, and the faults found."""
 
     checked: int
@@ -76,8 +73,7 @@ class StoreReport:
     problems: tuple[StoreProblem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruneReport:
+class PruneReport(Struct, frozen=True, kw_only=True):
     """Result of making room.
 
     Attributes:
@@ -100,8 +96,7 @@ class PruneReport:
         return sum(room.size for room in self.removed.values())
 
 
-@dataclass(slots=True, kw_only=True)
-class _Found:
+class _Found(Struct, kw_only=True):
     """An item on disk: ``alone`` bytes of its own, ``linked`` bytes of inodes that have several names."""
 
     item: Item

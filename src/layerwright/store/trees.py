@@ -13,8 +13,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.store.content import bump
 from layerwright.store.failures import told_when_full
@@ -27,8 +28,7 @@ from layerwright.store.session import Session
 __all__ = ["TreeFacts", "Trees", "scan"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeFacts:
+class TreeFacts(Struct, frozen=True, kw_only=True):
     """What is known of a finished tree.
 
     Attributes:

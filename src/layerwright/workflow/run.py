@@ -2,9 +2,10 @@
 
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Warned
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["RunRequest", "run_image"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """What was asked on the command line.
 
     Attributes:

@@ -1,10 +1,11 @@
 """What a workflow works on: a spec, a store and a host. Parts are made when first asked for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Reporter
@@ -23,8 +24,7 @@ _SHOWN = 3
 _DAMAGED = "restore it from version control, or remove it and run `layerwright lock`"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True, dict=True):
     """One command's surroundings.
 
     Attributes:

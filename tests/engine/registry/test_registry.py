@@ -4,7 +4,6 @@ import base64
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from layerwright.registry import (
     resolve_digest,
 )
 from layerwright.store import Store
+from support.change import replace
 from support.oci import MemoryBlobs, tar_of_files
 from support.registry import BreakingLine, Registry, have_registry, make_certificate, running_registry
 

@@ -1,6 +1,5 @@
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.sandbox.model import Capabilities
 from layerwright.sandbox.probe import probe
 from layerwright.sandbox.rootfs import Rootfs, assemble
+from support.change import replace
 from support.roots import make_root
 
 

@@ -4,11 +4,13 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from layerwright.sandbox.model import Capabilities
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.engine
 
 SOURCE = Path(__file__).parents[3] / "src"
 PROGRAM = Path(sandbox_run.__file__)
-# Older than ours it may not be, and an ordinary user must be able to start it.
+# An ordinary user must be able to start it, and it must take msgspec's library as built for ours.
 PYTHON = Path("/usr/bin/python3")
 SCRIPT = "id -u; echo mine > file; echo x > /data/new; rm /data/gone; ls /"
 
@@ -39,12 +41,12 @@ def user(request: pytest.FixtureRequest, found: Capabilities) -> Iterator[pwd.st
 
 
 def test_an_ordinary_user_runs_as_themselves(user: pwd.struct_passwd, lower: Path) -> None:
-    if not _is_new_enough(PYTHON):
-        pytest.skip(f"{PYTHON} is older than 3.11")
+    if not _is_like_ours(PYTHON):
+        pytest.skip(f"{PYTHON} is no Python {sys.version_info[0]}.{sys.version_info[1]}")
     home = Path(user.pw_dir)
     for name in ("src", "scratch/code"):
         (home / name).mkdir(parents=True)
-    shutil.copytree(SOURCE, home / "src", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    _copy_sources(home / "src")
     shutil.copytree(lower, home / "lower", symlinks=True)
     shutil.copy(PROGRAM, home / "program.py")
     subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", home], check=True)
@@ -80,12 +82,19 @@ def test_an_unprivileged_container_is_enough(lower: Path, tmp_path: Path) -> Non
     docker = shutil.which("docker", path="/usr/bin:/usr/local/bin")
     if docker is None or subprocess.run([docker, "info"], check=False, capture_output=True).returncode != 0:
         pytest.skip("no Docker daemon answers")
-    if not _is_new_enough(PYTHON):
-        pytest.skip(f"{PYTHON} is older than 3.11")
+    if not _is_like_ours(PYTHON):
+        pytest.skip(f"{PYTHON} is no Python {sys.version_info[0]}.{sys.version_info[1]}")
     image = f"layerwright-test:{uuid.uuid4().hex[:8]}"
     _import_frame(docker, image, tmp_path)
     (tmp_path / "scratch" / "code").mkdir(parents=True)
-    volumes = {"/usr": "/usr", "/etc": "/etc", SOURCE: "/src", PROGRAM: "/program.py", lower: "/lower"}
+    _copy_sources(tmp_path / "src")
+    volumes = {
+        "/usr": "/usr",
+        "/etc": "/etc",
+        tmp_path / "src": "/src",
+        PROGRAM: "/program.py",
+        lower: "/lower",
+    }
     shared = [f"--volume={source}:{target}:ro" for source, target in volumes.items()]
     shared += [f"--volume={tmp_path / 'scratch'}:/scratch"]
     shared += ["--env=PYTHONPATH=/src", "--env=PYTHONDONTWRITEBYTECODE=1"]
@@ -134,6 +143,13 @@ def _import_frame(docker: str, image: str, folder: Path) -> None:
     subprocess.run([docker, "import", archive, image], check=True, capture_output=True)
 
 
-def _is_new_enough(python: Path) -> bool:
-    code = "import sys; sys.exit(sys.version_info < (3, 11))"
+def _copy_sources(folder: Path) -> None:
+    """Our code and the one library that the sandbox needs."""
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SOURCE, folder, dirs_exist_ok=True, ignore=left_out)
+    shutil.copytree(Path(msgspec.__file__).parent, folder / "msgspec", ignore=left_out)
+
+
+def _is_like_ours(python: Path) -> bool:
+    code = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     return python.exists() and subprocess.run([python, "-c", code], check=False).returncode == 0

@@ -1,6 +1,5 @@
 """Which docker client can build, and how it is called."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from layerwright.engines.client import Build, Client, build, find_builder, find_
 from layerwright.engines.connection import Endpoint
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError
+from support.change import replace
 
 UNIX = Endpoint(address="unix:///run/test.sock")
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed
 from layerwright.registry.credentials import find_credentials
+from support.change import replace
 
 
 def host_for(home: Path, config: object, *, helpers: tuple[str, ...] = ()) -> HostEnvironment:

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.sources.credentials import address_credentials, index_credentials
+from support.change import replace
 
 URL = "https://pypi.example.org/simple"
 HERE = Location(file="layerwright.toml", line=7)

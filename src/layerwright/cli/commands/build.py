@@ -4,9 +4,10 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from layerwright.cli.context import Context
 from layerwright.cli.errors import print_error
