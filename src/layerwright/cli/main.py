@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -120,6 +119,8 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
         return _SIGNALLED + number
     except Exception:  # noqa: BLE001 - a bug keeps its traceback
         context.reporter.close()
+        import traceback  # noqa: PLC0415 - only on a bug
+
         terminal.tell(traceback.format_exc().rstrip())
         terminal.tell(
             f"{terminal.paint('bug', '1;31')}: this is a fault of layerwright {__version__}; please report it"
