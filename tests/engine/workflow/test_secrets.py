@@ -81,6 +81,19 @@ def test_a_secret_is_not_in_errors_nor_among_processes(project: Project) -> None
     assert holding(project.command.store / "records", value) == []
 
 
+def test_no_line_of_a_longer_secret_is_told(project: Project) -> None:
+    lines = [secrets.token_hex(20) for _ in range(3)]
+    project.write({"token.txt": "\r\n".join(["-----BEGIN-----", *lines]) + "\n"})
+    project.spec(
+        '[images.app]\nrun = [{ script = "cat /run/secrets/key; head -n 2 /run/secrets/key >&2; false", '
+        'secrets = ["key"] }]\n[secrets.key]\nfile = "token.txt"\n'
+    )
+    done = project("build", "--verbose", status=4)
+    assert "***" in done.err
+    for line in lines:
+        assert line not in done.err
+
+
 def test_a_secret_that_is_not_there(project: Project) -> None:
     project.spec(STEPS)
     done = project("build", status=2)

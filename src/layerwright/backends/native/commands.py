@@ -22,6 +22,8 @@ _TIMEOUT = 4 * 3600.0
 """Seconds a build command may take: compiles of deep-learning frameworks take hours."""
 
 _LINES_SHOWN = 20
+_SHORTEST_MASKED = 8
+"""Characters of a line; shorter ones of a longer secret tell little, and would mask innocent text."""
 
 
 def base_config(workshop: Workshop, base: NodeResult) -> bytes:
@@ -73,7 +75,7 @@ def run_command(
             "nothing to do when the commands do not use it; build as root or with user namespaces to be sure",
         )
     values = {name: workshop.secrets[name]() for name in step.secrets}
-    masked = [value.decode("utf-8", "replace").strip() for value in values.values()]
+    masked = [text for value in values.values() for text in _told(value)]
     command = Command(
         argv=step.argv,
         env=image_environment(base_config(workshop, base), {"HOME": "/root", **step.env}),
@@ -88,7 +90,7 @@ def run_command(
             capabilities=capabilities,
             on_line=on_line,
             timeout=_TIMEOUT,
-            masked=[text for text in masked if text],
+            masked=masked,
         )
         if status != 0:
             raise _failure(step, status, lines)
@@ -98,6 +100,13 @@ def run_command(
         return write_blob(
             workshop, f"layerwright: run {text[:200]}", lambda out: capture_layer(rootfs.changes(), out)
         )
+
+
+def _told(value: bytes) -> Sequence[str]:
+    """What may not show in output: the secret, and each line of one that has several, such as a private key."""
+    text = value.decode("utf-8", "replace").strip()
+    lines = [line.strip() for line in text.splitlines()]
+    return [part for part in (text, *(line for line in lines if len(line) >= _SHORTEST_MASKED)) if part]
 
 
 def _failure(step: RunCommand, status: int, lines: Sequence[str]) -> BuildError:
