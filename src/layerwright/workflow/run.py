@@ -21,7 +21,7 @@ from layerwright.run.invocation import (
 )
 from layerwright.workflow.memo import recall_start
 from layerwright.workflow.session import Session
-from layerwright.workflow.start import Start, kept_trees, start_of
+from layerwright.workflow.start import Start, kept_trees, name_in_docker, start_of
 
 if TYPE_CHECKING:
     from layerwright.backends.base import BuiltImage
@@ -70,9 +70,9 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         The program's exit status.
     """
     names = (request.image,) if request.image else ()
-    if request.engine == "docker":
-        return _in_docker(session, request, _build(session, request, names), before_start)
     start = recall_start(session, names)
+    if request.engine == "docker":
+        return _in_docker(session, request, names, start, before_start)
     trees = None if start is None else kept_trees(session, start)
     if start is None or trees is None:
         built = _build(session, request, names)
@@ -96,7 +96,7 @@ def _build(session: Session, request: RunRequest, names: tuple[str, ...]) -> "Bu
     from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
     from layerwright.workflow.report import outcome_document  # noqa: PLC0415 - start-up
 
-    wanted = BuildRequest(images=names, locked=request.locked, single=True)
+    wanted = BuildRequest(images=names, locked=request.locked, single=True, whole=request.engine == "docker")
     built = build_images(session, wanted)
     if built.outcome.failures:
         raise built.outcome.failures[0].error
@@ -109,30 +109,41 @@ def _image(built: "Built") -> "BuiltImage":
     return image
 
 
-def _extracted(session: Session, image: "BuiltImage") -> tuple[tuple[Path, bool], ...]:
-    """The image's trees, bottom first, each with whether a program may write through it."""
+def _extracted(
+    session: Session, image: "BuiltImage", *, system: bool = False
+) -> tuple[tuple[Path, bool], ...]:
+    """The image's trees, bottom first, each with whether a program may write through it; as ``kept_trees``."""
     from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
 
     return tuple(
         (path, layer.private)
         for layer in image.layers
+        if layer.private or not system
         for path in layer_trees(session.store, layer, as_root=session.host.uid == 0)
     )
 
 
 def _in_docker(
-    session: Session, request: RunRequest, built: "Built", before_start: Callable[[], None]
+    session: Session,
+    request: RunRequest,
+    names: tuple[str, ...],
+    start: Start | None,
+    before_start: Callable[[], None],
 ) -> int:
     from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
-    from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
 
-    image = _image(built)
-    trees = [path for path, _ in _extracted(session, image)]
-    invocation = make_invocation(session, start_of(built.spec, image), request, trees)
-    load_into_docker(session, image)
+    trees = None if start is None else kept_trees(session, start, system=True)
+    if start is None or trees is None or not name_in_docker(session, start):
+        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
+
+        built = _build(session, request, names)
+        image = _image(built)
+        start, trees = start_of(built.spec, image), _extracted(session, image, system=True)
+        load_into_docker(session, image)
+    invocation = make_invocation(session, start, request, [path for path, _ in trees])
     with session.store.scratch() as scratch:
         before_start()
-        return run_docker(invocation, image.references[0], host=session.host, scratch=scratch)
+        return run_docker(invocation, start.references[0], host=session.host, scratch=scratch)
 
 
 def make_invocation(session: Session, start: Start, request: RunRequest, trees: Sequence[Path]) -> Invocation:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from layerwright.backends.base import BuiltImage
     from layerwright.spec.model import Spec
 
-__all__ = ["Start", "kept_trees", "start_of"]
+__all__ = ["Start", "kept_trees", "name_in_docker", "start_of"]
 
 
 class Start(Struct, frozen=True, kw_only=True):
@@ -21,6 +21,9 @@ class Start(Struct, frozen=True, kw_only=True):
 
     Attributes:
         cell: its cell.
+        references: its names, at least one.
+        digest: its manifest's.
+        config_digest: its config's.
         location: where the spec speaks of it.
         root: folder that the spec's relative paths start from.
         env: the image's environment.
@@ -34,6 +37,9 @@ class Start(Struct, frozen=True, kw_only=True):
     """
 
     cell: str
+    references: tuple[str, ...]
+    digest: str
+    config_digest: str
     location: Location | None
     root: str
     env: dict[str, str]
@@ -51,6 +57,9 @@ def start_of(spec: "Spec", image: "BuiltImage") -> Start:
     settings = image.image.settings
     return Start(
         cell=cell.name,
+        references=image.references,
+        digest=str(image.image.digest),
+        config_digest=str(image.image.config_digest),
         location=cell.location,
         root=str(spec.root),
         env=dict(settings.env),
@@ -63,13 +72,38 @@ def start_of(spec: "Spec", image: "BuiltImage") -> Start:
     )
 
 
-def kept_trees(session: Session, start: Start) -> tuple[tuple[Path, bool], ...] | None:
-    """The trees, bottom first, each with whether a program may write through it; None when one must be extracted."""
+def kept_trees(
+    session: Session, start: Start, *, system: bool = False
+) -> tuple[tuple[Path, bool], ...] | None:
+    """The trees, bottom first, each with whether a program may write through it; None when one must be extracted.
+
+    Args:
+        session: where the store is.
+        start: the image.
+        system: leave out wheels and their bytecode, which have no part in ``/etc``.
+    """
     found = []
     for keys, private in start.trees:
-        for key in keys:
+        for key in keys if private or not system else ():
             path = session.store.tree(key)
             if path is None:
                 return None
             found.append((path, private))
     return tuple(found)
+
+
+def name_in_docker(session: Session, start: Start) -> bool:
+    """Give the image its names in the local Docker engine, if that has the image.
+
+    Raises:
+        EngineError: there is no engine, or it fails.
+    """
+    from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
+
+    engine = find_docker(session.host)
+    identifier = start.digest if engine.version.containerd_store else start.config_digest
+    if engine.inspect(identifier) is None:
+        return False
+    for reference in start.references:
+        engine.tag(identifier, reference)
+    return True

@@ -147,9 +147,18 @@ def test_into_the_engine_only_what_it_lacks(app: Project, name: str, tmp_path: P
         assert line.sent < 200_000
         assert call(engine, "run", "--rm", "--network", "none", f"{name}:1") == SAID + "and more\n"
         assert changed["config_digest"] != image["config_digest"]
-        assert command("run", "--engine", "docker", "app", "a b", "").out == (
-            SAID.replace("'by default'", "'a b', ''") + "and more\n"
-        )
+        expected = SAID.replace("'by default'", "'a b', ''") + "and more\n"
+        run = ("run", "--engine", "docker", "app", "a b", "")
+        assert command(*run).out == expected
+        line.sent = 0
+        assert command(*run).out == expected
+        assert line.sent < 20_000
+        # What the engine no longer has, or calls otherwise, is mended.
+        call(engine, "tag", f"{name}:1", f"{name}:kept")
+        call(engine, "rmi", f"{name}:1")
+        assert command(*run).out == expected
+        call(engine, "rmi", "--force", f"{name}:1", f"{name}:kept")
+        assert command(*run).out == expected
 
 
 def test_an_engine_that_dies_in_mid_load(app: Project, name: str, tmp_path: Path, engine: str) -> None:

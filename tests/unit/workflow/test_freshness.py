@@ -174,6 +174,9 @@ def test_a_remembered_start_is_that_of_the_one_image(session):
     spec = load_spec(None, session.start)
     start = Start(
         cell="infer",
+        references=("demo-infer:1",),
+        digest="sha256:" + "1" * 64,
+        config_digest="sha256:" + "2" * 64,
         location=Location(file="layerwright.toml", line=3),
         root=str(spec.root),
         env={"A": "你好"},
