@@ -58,7 +58,7 @@ class Bench:
     """
 
     def __init__(
-        self, ours: Ours, engines: tuple[Engine, Engine], peer: Peer, *, once: Sequence[str]
+        self, ours: Ours, engines: tuple[Engine, Engine], peer: Peer, *, once: Sequence[str], tidy: bool
     ) -> None:
         """Take what is prepared.
 
@@ -67,11 +67,13 @@ class Bench:
             engines: for ``app`` and for ``plain``.
             peer: the others' side.
             once: slow peers, and ``push``, that are measured in the first turn only.
+            tidy: remove stores and images after every side rather than after every turn.
         """
         self.ours = ours
         self.engines = dict(zip(OURS, engines, strict=True))
         self.peer = peer
         self.once = once
+        self.tidy = tidy
         self.results = Results()
         self.turn = 0
 
@@ -90,12 +92,16 @@ class Bench:
         for image, tool in _alternate(list(OURS), tools):
             if image:
                 self._natively(image, rows)
+                self._tidy()
             if tool:
                 self._by_peer(tool, rows, push=with_pushes and tool == "uv")
+                self._tidy()
             if image and "docker" in rows:
                 self._into_docker(image, rows)
+                self._tidy()
             if image and "registry" in rows:
                 self._into_registry(image)
+                self._tidy()
         self.turn += 1
 
     def forget(self) -> None:
@@ -103,6 +109,10 @@ class Bench:
         self.ours.forget()
         for engine in self.engines.values():
             engine.forget(self.peer.kept)
+
+    def _tidy(self) -> None:
+        if self.tidy:
+            self.forget()
 
     # Ours.
 

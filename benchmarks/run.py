@@ -87,6 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--repeat-slow", action="store_true", help="repeat pip, bytecode by uv, and pushes, too"
     )
+    parser.add_argument("--tidy", action="store_true", help="remove after every side, for small disks")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--work", type=Path, default=Path("/var/tmp/layerwright-benchmarks"))
     parser.add_argument("--layerwright", help="its program (default: beside this Python)")
@@ -139,7 +140,7 @@ def _measure(ours: Ours, engines: tuple[Engine, Engine], options: argparse.Names
         subprocess.run([*target, "pip"], check=True)
     peer = Peer(ours, engines[1], Path(uv.find_uv_bin()), pip)
     once = () if options.repeat_slow else ("uv-bytecode", "pip", "push")
-    bench = Bench(ours, engines, peer, once=once)
+    bench = Bench(ours, engines, peer, once=once, tidy=options.tidy)
     rows = [row for row in options.rows if row in TURN_ROWS]
     for turn in range(options.repeat):
         bench.forget()
