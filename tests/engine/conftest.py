@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Command, Project, leftovers
+from support.command import Command, Project, leftovers, new_project
 from support.index import Index, serve
 from support.small_base import cut_down
 
@@ -109,24 +109,16 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def project(tmp_path: Path, home: Path, shared_store: Path, small_base: str, index: Index) -> Project:
     """An empty project whose builds go to the shared store."""
-    return make_project(tmp_path / "project", home=home, store=shared_store, base=small_base, index=index)
+    return new_project(
+        tmp_path / "project", home=home, store=shared_store, base=small_base, index=index.simple
+    )
 
 
 @pytest.fixture
 def fresh_project(tmp_path: Path, home: Path, small_base: str, index: Index) -> Project:
     """An empty project with a store of its own."""
-    return make_project(
-        tmp_path / "project", home=home, store=tmp_path / "store", base=small_base, index=index
-    )
-
-
-def make_project(folder: Path, *, home: Path, store: Path, base: str, index: Index) -> Project:
-    folder.mkdir()
-    return Project(
-        folder=folder,
-        base=base,
-        index=index.simple,
-        command=Command(folder=folder, store=store, home=home),
+    return new_project(
+        tmp_path / "project", home=home, store=tmp_path / "store", base=small_base, index=index.simple
     )
 
 

@@ -154,6 +154,16 @@ class Project:
         return self.command(*arguments, **options)
 
 
+def new_project(
+    folder: Path, *, home: Path, store: Path, base: str, index: str = "http://127.0.0.1:9"
+) -> Project:
+    """A project without a spec; without an index, nothing can be resolved that has packages."""
+    folder.mkdir()
+    return Project(
+        folder=folder, base=base, index=index, command=Command(folder=folder, store=store, home=home)
+    )
+
+
 def leftovers(store: Path) -> list[str]:
     """Temporary files and folders in a store."""
     return sorted(str(path.relative_to(store)) for path in (store / "sessions").glob("*"))

@@ -251,23 +251,20 @@ def test_chinese_everywhere_in_the_c_locale(project: Project, index: Index) -> N
     assert "unknown key '標籤'" in done.err
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("build", "ap"), "did you mean 'app'?"),
-        (("build", "--output", "zip:x"), "'zip:x' is no output"),
-        (("build", "--output", "oci:"), "'oci:' is no output"),
-        (("--file", "absent.toml", "build"), "absent.toml"),
-        (("store", "prune", "--keep-size", "lots"), "'lots' is no size"),
-        (("lock", "--upgrade", "fin"), "did you mean 'fine'?"),
-        (("run", "--env", "=x", "app"), "'=x' sets no variable"),
-        (("nonsense",), "invalid choice: 'nonsense'"),
-        (("build", "--nonsense"), "--nonsense"),
-        ((), "usage: layerwright"),
-    ],
-)
-def test_command_lines_that_make_no_sense(good: Project, words: tuple[str, ...], said: str) -> None:
+def test_command_lines_that_make_no_sense(good: Project) -> None:
     with nothing_lost(good):
-        done = good(*words, status=2)
-        assert said in done.err
-        assert done.out == ""
+        for words, said in (
+            (("build", "ap"), "did you mean 'app'?"),
+            (("build", "--output", "zip:x"), "'zip:x' is no output"),
+            (("build", "--output", "oci:"), "'oci:' is no output"),
+            (("--file", "absent.toml", "build"), "absent.toml"),
+            (("store", "prune", "--keep-size", "lots"), "'lots' is no size"),
+            (("lock", "--upgrade", "fin"), "did you mean 'fine'?"),
+            (("run", "--env", "=x", "app"), "'=x' sets no variable"),
+            (("nonsense",), "invalid choice: 'nonsense'"),
+            (("build", "--nonsense"), "--nonsense"),
+            ((), "usage: layerwright"),
+        ):
+            done = good(*words, status=2)
+            assert said in done.err, done
+            assert done.out == ""

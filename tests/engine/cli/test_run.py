@@ -16,7 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Command, Project, finish, leftovers, mounts_below, processes_with, wait_for
+from support.command import (
+    Command,
+    Project,
+    finish,
+    leftovers,
+    mounts_below,
+    new_project,
+    processes_with,
+    wait_for,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -33,13 +42,23 @@ workdir = "/work"
 """
 
 
-@pytest.fixture
-def app(project: Project) -> Command:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, shared_store: Path, small_base: str) -> Project:
+    """One project for all starts, which change nothing in it."""
+    root = tmp_path_factory.mktemp("run")
+    (root / "home").mkdir()
+    project = new_project(root / "project", home=root / "home", store=shared_store, base=small_base)
     project.spec(SPEC)
     project("build")
-    work = project.folder / "here"
+    return project
+
+
+@pytest.fixture
+def app(built: Project, tmp_path: Path) -> Command:
+    """The command in an empty folder of the project."""
+    work = built.folder / tmp_path.name
     work.mkdir()
-    return project.command.changed(folder=work)
+    return built.command.changed(folder=work)
 
 
 def python(text: str) -> tuple[str, str, str, str]:
@@ -269,8 +288,12 @@ def test_there_is_a_terminal_under_a_terminal(app: Command, terminal: list[Termi
 def test_ctrl_c_on_a_terminal_reaches_the_program_once(app: Command, terminal: list[Terminal]) -> None:
     text = (
         "import os, signal, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: os.write(1, b'interrupted;'))\n"
-        "print('up', flush=True); input(); print('went on')"
+        "seen = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: (seen.append(1), os.write(1, b'interrupted;')))\n"
+        "print('up', flush=True)\n"
+        # Not in input() yet: a signal just before its read would be seen when the read ends.
+        "while not seen: time.sleep(0.01)\n"
+        "input(); print('went on', len(seen))"
     )
     one = Terminal(app, *python(text))
     terminal.append(one)
@@ -279,7 +302,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_program_once(app: Command, terminal: l
     one.expect("interrupted;")
     time.sleep(0.2)
     one.type("\n")
-    one.expect("went on")
+    one.expect("went on 1")
     assert "interrupted" not in one.seen
     assert one.end() == 0
 

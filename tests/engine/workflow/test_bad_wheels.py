@@ -41,14 +41,15 @@ def test_evil_wheels_are_refused(project: Project, kind: str) -> None:
     wheels.mkdir()
     make_wheel(wheels, "evil", **changes)
     project.spec('[images.app]\npackages = ["evil"]\n', index='url = "wheels"\nformat = "flat"')
-    project("lock")
-    lock = project.lock.read_bytes()
     images = project("store", "info", "--json").json()["images"]
     done = project("build", status=7)
+    lock = project.lock.read_bytes()
     assert "evil" in done.err
     assert said in done.err, done
     assert done.out == ""
     assert project("store", "info", "--json").json()["images"] == images
+    # It is refused again: nothing of it was taken for good.
+    assert project("build", status=7).err.splitlines()[-1] == done.err.splitlines()[-1]
     assert project.lock.read_bytes() == lock
     assert leftovers(project.command.store) == []
     assert not Path("/tmp", OUTSIDE).exists()
