@@ -52,6 +52,8 @@ class Engine:
                 start_new_session=True,
             )
         self.port = 5000
+        for left in folder.glob("registry-*"):
+            shutil.rmtree(left)
         deadline = time.monotonic() + _START_SECONDS
         while subprocess.run(
             self._words("version"), env=self.env, capture_output=True, check=False
@@ -83,16 +85,11 @@ class Engine:
 
     def forget(self, keep: Sequence[str]) -> None:
         """Remove all images but these, and results of builds; cache mounts stay."""
-        listed = run(self.docker("images", "--all", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).split()
-        images = dict(zip(listed[::2], listed[1::2], strict=True))
-        kept = {images.get(name) for name in keep}
-        for name, identifier in images.items():
-            if name not in keep and not (name.startswith("<none>") and identifier in kept):
-                target = identifier if name.startswith("<none>") else name
-                # Fails for an image that went with another one before it.
-                subprocess.run(
-                    self._words("rmi", "--force", target), env=self.env, capture_output=True, check=False
-                )
+        listed = run(self.docker("images", "--format", "{{.Repository}}:{{.Tag}}")).split()
+        gone = [name for name in listed if name not in keep and not name.startswith("<none>")]
+        if gone:
+            run(self.docker("rmi", "--force", *gone))
+        run(self.docker("image", "prune", "--force"))
         for kind in ("regular", "source.local", "internal"):
             run(self.docker("builder", "prune", "--all", "--force", "--filter", f"type={kind}"))
 
@@ -101,7 +98,6 @@ class Engine:
         """An empty registry, its address and its folder; each at another port, as dockerd remembers what it sent."""
         self.port += 1
         root = self.folder / f"registry-{self.port}"
-        shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
         config = self.folder / "registry.yml"
         config.write_text(_REGISTRY.format(root=root, port=self.port))
@@ -122,6 +118,7 @@ class Engine:
         finally:
             process.terminate()
             process.wait(10)
+            shutil.rmtree(root)
 
 
 def folder_size(folder: Path) -> int:
