@@ -1,11 +1,12 @@
 """Runs a graph of tasks on a few threads, heaviest first; one failure stops only what stands on it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Ran", "Task", "run_tasks"]
+__all__ = ["Processors", "Ran", "Task", "run_tasks"]
 
 Value = TypeVar("Value")
 
@@ -78,6 +79,28 @@ class _Run(Generic[Value]):
                 self.changed.notify_all()
         with self.changed:
             self.changed.notify_all()
+
+
+class Processors:
+    """Keeps programs that several tasks start from being more than there are processors: each has its memory."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, most: int, *, there_are: int) -> Iterator[int]:
+        """Wait until one is free, and take up to ``most`` of those that are."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken < there_are)
+            number = min(most, there_are - self._taken)
+            self._taken += number
+        try:
+            yield number
+        finally:
+            with self._changed:
+                self._taken -= number
+                self._changed.notify_all()
 
 
 def run_tasks(tasks: Mapping[str, Task[Value]], *, workers: int) -> Ran[Value]:

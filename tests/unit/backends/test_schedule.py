@@ -1,10 +1,11 @@
 """Tasks run when what they need is done; a failure stops only what stands on it."""
 
 import threading
+import time
 
 import pytest
 
-from layerwright.backends.schedule import Task, run_tasks
+from layerwright.backends.schedule import Processors, Task, run_tasks
 
 
 def test_needs_are_done_first():
@@ -78,3 +79,36 @@ def test_interrupt_is_raised_again_and_starts_nothing_more(monkeypatch):
         )
     monkeypatch.undo()
     assert started == ["slow"]
+
+
+def test_no_more_processors_are_given_than_there_are():
+    processors = Processors()
+    busy = 0
+    most = 0
+    given = []
+    guard = threading.Lock()
+
+    def work(wanted):
+        nonlocal busy, most
+        with processors.take(wanted, there_are=3) as number:
+            with guard:
+                busy += number
+                most = max(most, busy)
+                given.append(number)
+            time.sleep(0.002)
+            with guard:
+                busy -= number
+
+    threads = [threading.Thread(target=work, args=(1 + index % 4,)) for index in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(given) == 24
+    assert most == 3
+    assert min(given) >= 1
+
+    with pytest.raises(ValueError, match="in the block"), processors.take(3, there_are=3):
+        raise ValueError("in the block")
+    with processors.take(5, there_are=3) as number:
+        assert number == 3

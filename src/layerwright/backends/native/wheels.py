@@ -1,5 +1,6 @@
 """Steps that put wheels and their bytecode into the image."""
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,6 +24,9 @@ from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Command
 
 __all__ = ["compile_bytecode", "install_wheels", "title_of"]
+
+_MANY_SOURCES = 64
+"""Files; a quarter of a second's work."""
 
 _COMPILE_TIMEOUT = 3600.0
 """Seconds; the largest known set of wheels takes half a minute."""
@@ -118,7 +122,7 @@ def _compile(
     workshop: Workshop,
     step: InstallWheels,
     system: Sequence[tuple[Path, bool]],
-    missing: Iterable[tuple[str, Path]],
+    missing: Sequence[tuple[str, Path]],
 ) -> None:
     """Compile wheels in one start of the image's interpreter, each into a tree of its own."""
     store = workshop.store
@@ -135,8 +139,12 @@ def _compile(
             jobs += [f"/run/layerwright/in/{number}", f"/run/layerwright/out/{number}"]
         # Nothing but our own program runs here, and it writes to its out folders alone.
         rootfs = stack.enter_context(workshop.rootfs([(path, False) for path, _ in system]))
+        there_are = workshop.host.cpu_count
+        wanted = there_are if _are_many(tree for _, tree in missing) else 1
+        processes = stack.enter_context(workshop.processors.take(wanted, there_are=there_are))
+        options = ("--processes", str(processes))
         command = Command(
-            argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *jobs),
+            argv=(f"{step.prefix}/bin/python", "-I", "-S", "/run/layerwright/compile.py", *options, *jobs),
             # Before Python 3.11 the order of set constants depends on the hash seed.
             env={"PYTHONHASHSEED": "0", "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             binds=tuple(binds),
@@ -155,3 +163,14 @@ def _compile(
                 + "\n".join(lines[-10:]),
                 hint="`bytecode = false` leaves bytecode out; imports then take longer",
             )
+
+
+def _are_many(trees: Iterable[Path]) -> bool:
+    """Whether there are enough sources for more than one process to be worth its start."""
+    found = 0
+    for tree in trees:
+        for _, _, files in os.walk(tree):
+            found += sum(1 for name in files if name.endswith(".py"))
+            if found >= _MANY_SOURCES:
+                return True
+    return False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerwright.backends.schedule import Processors
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient
@@ -40,6 +41,7 @@ class Workshop:
         indexes: the spec's package indexes, by name.
         mirror: where Debian's archives are.
         http: asks servers.
+        processors: shares the processors out to programs that keep them busy.
         warned: messages of ``warn_once`` so far.
     """
 
@@ -55,6 +57,7 @@ class Workshop:
     indexes: "Mapping[str, Index]"
     mirror: DebianMirror
     http: HttpClient
+    processors: Processors = field(default_factory=Processors)
     warned: set[str] = field(default_factory=set)
 
     def warn_once(self, message: str, hint: str = "") -> None:
