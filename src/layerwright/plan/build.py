@@ -207,16 +207,19 @@ class _CellPlanner:
             return
         others = len(self.nodes) + len(self.cell.models) + len(self.cell.copy) + len(self.cell.run) + 4
         factor = 2 if self.cell.bytecode else 1
-        budget = max(1, (LAYER_BUDGET - others) // factor)
+        budget = max(1, (LAYER_BUDGET - others) // factor - 1)  # the last group may become two
         names = group_wheels([(wheel.name, wheel.size) for wheel in wheels.values()], budget=budget)
         groups = [tuple(wheels[name] for name in group) for group in names]
         parts = ("files", "bytecode") if self.cell.bytecode else ("files",)
-        # Engines share only common prefixes of layers: what changes often stands above all that is heavy.
         heavy = [group for group in groups if len(group) == 1 and group[0].size >= HEAVY]
-        light = [group for group in groups if group not in heavy]
-        for level in (heavy, light, [built] if built else []):
+        light = [wheel for group in groups if group not in heavy for wheel in group]
+        # Engines share only common prefixes of layers: what changes often stands above all that is heavy. Of the
+        # small wheels, people change those that the spec names; the others came with them.
+        named = tuple(wheel for wheel in light if wheel.requested)
+        unnamed = tuple(wheel for wheel in light if not wheel.requested)
+        for level in (heavy, [unnamed], [named], [built]):
             for part in parts:
-                for group in level:
+                for group in filter(None, level):
                     self._install(group, part)
 
     def _install(self, group: tuple[WheelInput, ...], part: str) -> None:

@@ -114,6 +114,16 @@ def test_layers_stand_in_the_canonical_order(spec):
     ]
 
 
+def test_small_wheels_that_the_spec_names_stand_above_those_that_came_with_them(spec):
+    cells = dict(lock().cells)
+    more = (replace(wheel("named", 10), requested=True), wheel("came", 10), wheel("along", 10))
+    cells["base"] = replace(cells["base"], wheels=(*cells["base"].wheels, *more))
+    base, _ = make_plan(spec, Lock(cells=cells), TREES).cells
+    steps = [node.step for node in base.nodes if isinstance(node.step, InstallWheels)]
+    groups = [[item.name for item in step.wheels] for step in steps if step.part == "files"]
+    assert groups == [["big"], ["along", "came", "small"], ["named"]]
+
+
 def test_child_starts_with_its_parents_nodes(spec):
     base, infer = make_plan(spec, lock(), TREES).cells
     shared = [node for node in base.nodes if not isinstance(node.step, SetConfig)]
