@@ -7,8 +7,9 @@ ends when the call is given up (time-out, Ctrl-C), so that no build step outlive
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
@@ -118,9 +119,12 @@ def run(
         ProcessError: could not be started, took too long, or failed while ``check`` is set.
     """
     shown = tuple(mask(argument, masked) for argument in argv)
-    process = _start(argv, shown, env=env, cwd=cwd, input_bytes=input, pass_fds=pass_fds)
     lines = _Lines(on_line, masked)
+    with _interrupts_held() as held:
+        process = _start(argv, shown, env=env, cwd=cwd, input_bytes=input, pass_fds=pass_fds)
     try:
+        if held:
+            raise KeyboardInterrupt  # noqa: TRY301 - cleared up as one that comes later is
         finished = _drain(process, lines, deadline=time.monotonic() + timeout)
     except BaseException:
         _stop_group(process)
@@ -268,6 +272,23 @@ class _Lines:
             # A carriage return redraws a progress bar: what stands after the last one is the line.
             text = line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
             self._on_line(mask(text, self._masked))
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[list[int]]:
+    """Note a Ctrl-C instead of raising it: raised while a program is being started, it would leave the program behind.
+
+    Only the main thread gets signals; elsewhere nothing is held.
+    """
+    held: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield held
+        return
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, previous if previous is not None else signal.SIG_DFL)
 
 
 def _start(
