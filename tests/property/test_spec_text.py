@@ -1,6 +1,7 @@
 """Random TOML: positions agree with where the text was put; parser and schema agree; the pattern is sound."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import msgspec
@@ -274,7 +275,7 @@ def test_a_spec_is_read_or_its_faults_are_placed(changes):
             holder = dict(enumerate(holder)) if isinstance(holder, list) else holder
             holder = holder.get(part) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and isinstance(path[-1], str) and odd is not None:
-            holder[path[-1]] = odd
+            holder[path[-1]] = deepcopy(odd)  # a later change may go into it
     text = "".join(f"{json.dumps(key)} = {inline(value)}\n" for key, value in data.items())
     cells, problems = {}, ()
     try:
