@@ -9,10 +9,11 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.deflate import MAX_STORED
@@ -37,8 +38,7 @@ _EXTRA_GUESS = 64
 _WRONG_CRC = "its content does not have the CRC-32 the archive gives"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A regular file of the archive.
 
     Attributes:

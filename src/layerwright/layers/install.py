@@ -7,8 +7,9 @@ as pip carries them out; ``installer`` is the test oracle.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.layers.archive import Member, WheelArchive
 from layerwright.layers.metadata import (
@@ -31,8 +32,7 @@ _SCRIPT_LIMIT = 16 << 20
 _REPLACED = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "RECORD.jws", "RECORD.p7s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelFile:
+class WheelFile(Struct, frozen=True, kw_only=True):
     """A wheel on disk that is to be installed.
 
     Attributes:
@@ -54,8 +54,7 @@ class WheelFile:
     direct_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFile:
+class PlannedFile(Struct, frozen=True, kw_only=True):
     """One file of the installed wheel.
 
     Attributes:
@@ -75,8 +74,7 @@ class PlannedFile:
     content: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallPlan:
+class InstallPlan(Struct, frozen=True, kw_only=True):
     """The files of one wheel, by path."""
 
     files: Mapping[str, PlannedFile]

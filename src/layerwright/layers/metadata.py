@@ -6,9 +6,9 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from email.parser import HeaderParser
 
+from msgspec import Struct
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -28,8 +28,7 @@ _DIGEST_SIZES = {name: hashlib.new(name).digest_size for name in ("sha256", "sha
 _LIKE_LINUX = re.compile(r"(?:manylinux\d*|musllinux|linux)_(?:\d+_\d+_)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordRow:
+class RecordRow(Struct, frozen=True, kw_only=True):
     """What RECORD says of a file.
 
     Attributes:
@@ -41,8 +40,7 @@ class RecordRow:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class Script(Struct, frozen=True, kw_only=True):
     """A console or GUI script to be made: ``name`` calls ``attribute`` of ``module``."""
 
     name: str
@@ -50,8 +48,7 @@ class Script:
     attribute: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DistInfo:
+class DistInfo(Struct, frozen=True, kw_only=True):
     """What a wheel says of itself.
 
     Attributes:

@@ -10,9 +10,10 @@ docs/decisions/0003-layer-format.md has the reasons.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.archive import DEFLATED, Member, WheelArchive
@@ -34,8 +35,7 @@ _EMITTED = 512 << 10
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
+class _Placed(Struct, frozen=True, kw_only=True):
     """A file of the layer and the wheel it comes from."""
 
     file: PlannedFile
@@ -43,8 +43,7 @@ class _Placed:
     mode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _Source(Struct, frozen=True, kw_only=True):
     """An open wheel and where its files go."""
 
     wheel: WheelFile

@@ -7,9 +7,10 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.extracted import DISK_FULL, write_all
@@ -27,8 +28,7 @@ _MOST_HOPS = 40  # as Linux follows links
 _XATTR = "SCHILY.xattr."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpacked:
+class Unpacked(Struct, frozen=True, kw_only=True):
     """What could not be put into the folder as it stands in the tar.
 
     Attributes:
@@ -119,8 +119,7 @@ class _ChunkReader(io.RawIOBase):
         return size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Folder:
+class _Folder(Struct, frozen=True, kw_only=True):
     place: bytes
     mode: int
     uid: int

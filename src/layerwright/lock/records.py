@@ -1,7 +1,8 @@
 """The shape of the lock's one-line records, stated once for reader and writer."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from layerwright.lock.model import Deb, LockedFile, LockedSource, LockedWheel
 
@@ -15,8 +16,7 @@ HEADER: Final = (
 Kind = Literal["text", "number", "flag", "sha256", "file", "path", "address"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """One key of a record.
 
     Attributes:
@@ -37,8 +37,7 @@ class Field:
         return False if self.kind == "flag" else 0 if self.kind == "number" else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One kind of line: its class, its key in the table above, and its fields in the order written.
 
     The digest stands last, so that a review sees names and versions in one column.

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from layerwright.oci.fields import Fields
 from layerwright.oci.layer import Layer
@@ -17,8 +18,7 @@ _KEPT = ("author", "os.features", "os.version", "variant")
 """Fields of a base's config that pass on; Docker's own leftovers (``container``, ``docker_version`` …) do not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigChanges:
+class ConfigChanges(Struct, frozen=True, kw_only=True):
     """What an image sets over its base; empty fields keep the base's."""
 
     env: Mapping[str, str]
@@ -48,8 +48,7 @@ class ConfigChanges:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What a config says about running the image.
 
     Attributes:

@@ -1,7 +1,8 @@
 """Descriptors and image indexes: what points at a manifest, a config or a layer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from layerwright.core.errors import BuildError
 from layerwright.oci.digest import Digest
@@ -17,8 +18,7 @@ NAME_ANNOTATION = "org.opencontainers.image.ref.name"
 _VARIANTS = {"amd64": ("", "v1"), "arm64": ("", "v8")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True, kw_only=True):
     """Points at a blob.
 
     Attributes:

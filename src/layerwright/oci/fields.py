@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from layerwright.core.errors import IntegrityError
 from layerwright.oci.digest import Digest
@@ -10,8 +11,7 @@ from layerwright.oci.digest import Digest
 __all__ = ["Fields", "canonical_json", "check_digest"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class Fields(Struct, frozen=True, kw_only=True):
     """An object of a JSON document. Absent and ``null`` are the same, as in Go's decoder, which wrote most of them.
 
     Attributes:

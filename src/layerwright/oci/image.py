@@ -1,7 +1,8 @@
 """An image: its manifest, its config and its layers; making one, and reading one that came from outside."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.oci.config import EPOCH, ConfigChanges, Settings, change_config, history_texts
@@ -25,8 +26,7 @@ LAYER_LIMIT = 125
 """Layers that Docker takes; with 127 it says "max depth exceeded" (``layer.maxLayerDepth`` in moby)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """One image for one platform.
 
     Attributes:
@@ -72,8 +72,7 @@ class Image:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A manifest as it came: where the config and the layers are, before either has been read."""
 
     media_type: str

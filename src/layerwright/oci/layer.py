@@ -1,6 +1,6 @@
 """A finished layer, known by two digests."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from layerwright.oci.digest import Digest
 
@@ -10,8 +10,7 @@ GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 TAR_LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """One layer of an image.
 
     Attributes:

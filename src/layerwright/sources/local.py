@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["LocalInputs", "read_metadata"]
 
@@ -17,8 +18,7 @@ _LARGEST: Final = 4 << 20
 """Bytes of a file that is read here; what is larger is no metadata."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalInputs:
+class LocalInputs(Struct, frozen=True, kw_only=True):
     """Digests of projects and packed files; satisfies ``resolve.InputReader``.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Build cells: lock what is not locked, plan, build, put the images where they were asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
@@ -19,8 +20,7 @@ from layerwright.workflow.workshop import make_workshop
 __all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
+class BuildRequest(Struct, frozen=True, kw_only=True):
     """What is to be built.
 
     Attributes:
@@ -36,8 +36,7 @@ class BuildRequest:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """What a build gave, and from what; ``trees`` are the digests of the project's files that it took."""
 
     spec: Spec
@@ -46,8 +45,7 @@ class Built:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """A spec with a lock that fits, and the plan of the asked cells."""
 
     spec: Spec

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.layout import read_layout, write_layout
 from layerwright.oci.platform import Platform
 from layerwright.oci.validate import validate
+from support.change import replace
 from support.oci import MemoryBlobs, random_image
 
 ARM = Platform(architecture="arm64")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from layerwright.backends.schedule import Processors
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Workshop"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class Workshop(Struct, frozen=True, kw_only=True):
     """Shared by all steps of a build; safe to use from several threads.
 
     Attributes:
