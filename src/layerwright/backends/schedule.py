@@ -3,16 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 __all__ = ["Processors", "Ran", "Task", "run_tasks"]
 
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task(Generic[Value]):
+class Task(Struct, Generic[Value], frozen=True, kw_only=True):
     """A piece of work.
 
     Attributes:
@@ -26,8 +26,7 @@ class Task(Generic[Value]):
     weight: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran(Generic[Value]):
+class Ran(Struct, Generic[Value], frozen=True, kw_only=True):
     """Results by task name; ``failed`` holds what was raised, and tasks that stood on a failure are in neither."""
 
     done: Mapping[str, Value]
