@@ -3,16 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from msgspec import Struct
 
 __all__ = ["Processors", "Ran", "Task", "run_tasks"]
 
 Value = TypeVar("Value")
 
 
-class Task(Struct, Generic[Value], frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Generic[Value]):
     """A piece of work.
 
     Attributes:
@@ -26,7 +26,8 @@ class Task(Struct, Generic[Value], frozen=True, kw_only=True):
     weight: int = 0
 
 
-class Ran(Struct, Generic[Value], frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran(Generic[Value]):
     """Results by task name; ``failed`` holds what was raised, and tasks that stood on a failure are in neither."""
 
     done: Mapping[str, Value]

@@ -7,10 +7,9 @@ library behaves the same in tests, in ``cli`` and inside other programs. Address
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
-
-from msgspec import Struct
 
 from layerwright.core.addresses import mask_credentials, split_userinfo
 from layerwright.core.errors import IntegrityError, NetworkError
@@ -61,7 +60,8 @@ class HttpStatusError(NetworkError):
         self.status = status
 
 
-class Body(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
     """An answer held in memory.
 
     Attributes:
@@ -99,7 +99,8 @@ def proxies(variables: Mapping[str, str], url: str) -> dict[str, str]:
     return {parts.scheme: proxy} if proxy else {}
 
 
-class HttpClient(Struct, kw_only=True):
+@dataclass(kw_only=True, slots=True)
+class HttpClient:
     """Asks servers; safe to use from several threads.
 
     Attributes:
@@ -111,18 +112,14 @@ class HttpClient(Struct, kw_only=True):
         sleep: waits between attempts.
     """
 
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     offline: bool = False
     attempts: int = 5
     first_pause: float = 0.4
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
     sleep: Callable[[float], None] = time.sleep
-    _session: "requests.Session | None" = None
-
-    def __repr__(self) -> str:
-        """Leave the variables out."""
-        return f"HttpClient(offline={self.offline}, attempts={self.attempts})"
+    _session: "requests.Session | None" = field(default=None, init=False, repr=False)
 
     def get(
         self,

@@ -82,7 +82,7 @@ class _Bases:
                 base.source,
                 python=cell.python,
                 platform=cell.platform,
-                mirror=self.workshop.mirror(),
+                mirror=self.workshop.mirror,
                 extra=("tzdata",) if cell.timezone else (),
             )
             facts = base_facts(debs)
@@ -188,7 +188,7 @@ class _Apt:
         """Where packages come from and what is installed."""
         base = request.base
         if base.kind == "debian":
-            sources = debian_sources(base.source, platform=request.platform, mirror=self.workshop.mirror())
+            sources = debian_sources(base.source, platform=request.platform, mirror=self.workshop.mirror)
             status = debs_status(self.context, request.installed, sources=sources, store=self.workshop.store)
             return sources, status
         trees = base_trees(self.workshop, base, str(request.platform))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from layerwright.backends.native.workshop import Workshop
     from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
-    from layerwright.sources.apt import DebianMirror
     from layerwright.sources.fetch import Fetcher
 
 __all__ = ["make_workshop", "sandbox_capabilities"]
@@ -24,6 +23,7 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
     """The parts of a native build; costly ones are made when first asked for."""
     from layerwright.backends.native.workshop import Workshop  # noqa: PLC0415 - start-up
     from layerwright.host.http import HttpClient  # noqa: PLC0415 - start-up
+    from layerwright.sources.apt import DebianMirror  # noqa: PLC0415 - start-up
 
     variables = session.host.variables
     http = HttpClient(variables=variables, offline=session.offline)
@@ -39,15 +39,6 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
             indexes=spec.indexes,
             root=spec.root,
             http=http,
-        )
-
-    @cache
-    def mirror() -> "DebianMirror":
-        from layerwright.sources.apt import DebianMirror  # noqa: PLC0415 - start-up
-
-        return DebianMirror.parse(
-            variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
-            snapshot=variables.get("LAYERWRIGHT_DEBIAN_SNAPSHOT", ""),
         )
 
     @cache
@@ -67,7 +58,10 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
         offline=session.offline,
         resolver=resolver,
         indexes=spec.indexes,
-        mirror=mirror,
+        mirror=DebianMirror.parse(
+            variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
+            snapshot=variables.get("LAYERWRIGHT_DEBIAN_SNAPSHOT", ""),
+        ),
         http=http,
     )
 

@@ -16,7 +16,7 @@ def test_where_debian_s_archives_are_is_the_caller_s_to_say(tmp_path):
             store_root=tmp_path / "store",
             offline=False,
         )
-        return make_workshop(session, spec_of('[images.a]\nfrom = "debian:bookworm"\n', tmp_path)).mirror()
+        return make_workshop(session, spec_of('[images.a]\nfrom = "debian:bookworm"\n', tmp_path)).mirror
 
     assert mirror() == DebianMirror()
     assert mirror().snapshot == "https://snapshot.debian.org"

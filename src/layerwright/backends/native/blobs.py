@@ -2,28 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.core.errors import EngineError, IntegrityError
+from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
 from layerwright.layers.formats import LAYER_FORMAT
 from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER, Layer
 from layerwright.store import Store
 
-if TYPE_CHECKING:
-    from layerwright.layers import WheelFile
-
 __all__ = ["StoreBlobs", "blob_tar", "layer_trees", "unpack", "wheel_files", "wheel_tree_key"]
 
 _CHUNK = 1 << 20
 
 
-def wheel_files(store: Store, wheels: Sequence[WheelPart]) -> "tuple[WheelFile, ...]":
+def wheel_files(store: Store, wheels: Sequence[WheelPart]) -> tuple[WheelFile, ...]:
     """The parts as files of the store."""
-    from layerwright.layers import WheelFile  # noqa: PLC0415 - start-up
-
     return tuple(
         WheelFile(
             path=store.path("wheels", part.sha256),
@@ -68,8 +63,6 @@ class StoreBlobs:
         if not built.wheels:
             return self.store.read("blobs", built.digest.hex)
         files = wheel_files(self.store, built.wheels)
-        from layerwright.layers import emit_blob  # noqa: PLC0415 - start-up
-
         return emit_blob(files, prefix=built.prefix, python=built.python, expected=built.digest)
 
     def open_tar(self, layer: Layer) -> Iterator[bytes]:
@@ -87,8 +80,6 @@ class StoreBlobs:
             for part, key in zip(built.wheels, built.trees, strict=False)
             if (tree := self.store.tree(key)) is not None
         }
-        from layerwright.layers import emit_tar  # noqa: PLC0415 - start-up
-
         return emit_tar(
             files, prefix=built.prefix, python=built.python, expected=built.diff_id, trees=extracted
         )
@@ -129,8 +120,6 @@ def unpack(tar: Iterable[bytes], folder: Path, *, as_root: bool) -> None:
     Raises:
         EngineError: the layer deletes files of those below, and the kernel lets us make no mark for that.
     """
-    from layerwright.layers import extract_layer  # noqa: PLC0415 - start-up
-
     unpacked = extract_layer(tar, folder, as_root=as_root)
     if unpacked.whiteouts or unpacked.opaque:
         first = (*unpacked.whiteouts, *unpacked.opaque)[0]
@@ -142,8 +131,6 @@ def unpack(tar: Iterable[bytes], folder: Path, *, as_root: bool) -> None:
 
 
 def _extract_wheel(store: Store, layer: BuiltLayer, part: WheelPart, key: str) -> Path:
-    from layerwright.layers import wheel_layer  # noqa: PLC0415 - start-up
-
     (file,) = wheel_files(store, [part])
     with store.make_tree(key) as folder:
         wheel_layer([file], prefix=layer.prefix, python=layer.python, trees={part.sha256: folder})

@@ -12,13 +12,13 @@ from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient
 from layerwright.lock.model import Deb
+from layerwright.sources.apt import DebianMirror, fetch_debs
 from layerwright.store import Store
 
 if TYPE_CHECKING:
     from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
     from layerwright.sandbox.rootfs import Rootfs
-    from layerwright.sources.apt import DebianMirror
     from layerwright.sources.fetch import Fetcher
     from layerwright.spec.model import Index
 
@@ -39,7 +39,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         offline: nothing may be asked of the network.
         resolver: chooses what the build of a project needs; made when first asked for.
         indexes: the spec's package indexes, by name.
-        mirror: where Debian's archives are; read when first asked for.
+        mirror: where Debian's archives are.
         http: asks servers.
         processors: shares the processors out to programs that keep them busy.
         warned: messages of ``warn_once`` so far.
@@ -55,7 +55,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     offline: bool
     resolver: Callable[[], "PackageResolver"]
     indexes: "Mapping[str, Index]"
-    mirror: "Callable[[], DebianMirror]"
+    mirror: DebianMirror
     http: HttpClient
     processors: Processors = field(default_factory=Processors)
     warned: set[str] = field(default_factory=set)
@@ -68,9 +68,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
     def fetch_debs(self, debs: Sequence[Deb]) -> None:
         """Bring Debian packages into the store."""
-        from layerwright.sources.apt import fetch_debs  # noqa: PLC0415 - start-up
-
-        fetch_debs(debs, self.store, http=self.http, mirror=self.mirror(), reporter=self.reporter)
+        fetch_debs(debs, self.store, http=self.http, mirror=self.mirror, reporter=self.reporter)
 
     @contextmanager
     def rootfs(self, trees: Sequence[tuple[Path, bool]]) -> "Iterator[Rootfs]":

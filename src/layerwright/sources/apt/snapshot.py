@@ -9,11 +9,10 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from layerwright.core.addresses import mask_credentials, split_userinfo
 from layerwright.core.errors import NetworkError
