@@ -9,11 +9,10 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.deflate import MAX_STORED
@@ -38,7 +37,8 @@ _EXTRA_GUESS = 64
 _WRONG_CRC = "its content does not have the CRC-32 the archive gives"
 
 
-class Member(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
     """A regular file of the archive.
 
     Attributes:

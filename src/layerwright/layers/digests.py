@@ -1,9 +1,8 @@
 """The two digests of a layer, taken while its bytes go by."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import partial
-
-from msgspec import Struct
 
 from layerwright.layers.pipeline import Pipeline
 from layerwright.oci.digest import Digest
@@ -14,7 +13,8 @@ _SMALL = 64 << 10
 _BATCH = 512 << 10
 
 
-class LayerDigests(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDigests:
     """What is known of a layer once its bytes have gone by.
 
     Attributes:

@@ -7,9 +7,8 @@ as pip carries them out; ``installer`` is the test oracle.
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from layerwright.layers.archive import Member, WheelArchive
 from layerwright.layers.metadata import (
@@ -32,7 +31,8 @@ _SCRIPT_LIMIT = 16 << 20
 _REPLACED = ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "RECORD.jws", "RECORD.p7s")
 
 
-class WheelFile(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelFile:
     """A wheel on disk that is to be installed.
 
     Attributes:
@@ -54,7 +54,8 @@ class WheelFile(Struct, frozen=True, kw_only=True):
     direct_url: str = ""
 
 
-class PlannedFile(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
     """One file of the installed wheel.
 
     Attributes:
@@ -74,7 +75,8 @@ class PlannedFile(Struct, frozen=True, kw_only=True):
     content: bytes = b""
 
 
-class InstallPlan(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPlan:
     """The files of one wheel, by path."""
 
     files: Mapping[str, PlannedFile]

@@ -6,9 +6,9 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from msgspec import Struct
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -28,7 +28,8 @@ _DIGEST_SIZES = {name: hashlib.new(name).digest_size for name in ("sha256", "sha
 _LIKE_LINUX = re.compile(r"(?:manylinux\d*|musllinux|linux)_(?:\d+_\d+_)?")
 
 
-class RecordRow(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
     """What RECORD says of a file.
 
     Attributes:
@@ -40,7 +41,8 @@ class RecordRow(Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Script(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
     """A console or GUI script to be made: ``name`` calls ``attribute`` of ``module``."""
 
     name: str
@@ -48,7 +50,8 @@ class Script(Struct, frozen=True, kw_only=True):
     attribute: str
 
 
-class DistInfo(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistInfo:
     """What a wheel says of itself.
 
     Attributes:

@@ -10,10 +10,9 @@ docs/decisions/0003-layer-format.md has the reasons.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.archive import DEFLATED, Member, WheelArchive
@@ -35,7 +34,8 @@ _EMITTED = 512 << 10
 _PIECE = 1 << 20
 
 
-class _Placed(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
     """A file of the layer and the wheel it comes from."""
 
     file: PlannedFile
@@ -43,7 +43,8 @@ class _Placed(Struct, frozen=True, kw_only=True):
     mode: int
 
 
-class _Source(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
     """An open wheel and where its files go."""
 
     wheel: WheelFile

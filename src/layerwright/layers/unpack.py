@@ -7,10 +7,9 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-
-from msgspec import Struct
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.extracted import DISK_FULL, write_all
@@ -28,7 +27,8 @@ _MOST_HOPS = 40  # as Linux follows links
 _XATTR = "SCHILY.xattr."
 
 
-class Unpacked(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
     """What could not be put into the folder as it stands in the tar.
 
     Attributes:
@@ -119,7 +119,8 @@ class _ChunkReader(io.RawIOBase):
         return size
 
 
-class _Folder(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folder:
     place: bytes
     mode: int
     uid: int

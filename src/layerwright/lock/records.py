@@ -1,8 +1,7 @@
 """The shape of the lock's one-line records, stated once for reader and writer."""
 
+from dataclasses import dataclass
 from typing import Final, Literal
-
-from msgspec import Struct
 
 from layerwright.lock.model import Deb, LockedFile, LockedSource, LockedWheel
 
@@ -16,7 +15,8 @@ HEADER: Final = (
 Kind = Literal["text", "number", "flag", "sha256", "file", "path", "address"]
 
 
-class Field(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
     """One key of a record.
 
     Attributes:
@@ -37,7 +37,8 @@ class Field(Struct, frozen=True, kw_only=True):
         return False if self.kind == "flag" else 0 if self.kind == "number" else ""
 
 
-class Record(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
     """One kind of line: its class, its key in the table above, and its fields in the order written.
 
     The digest stands last, so that a review sees names and versions in one column.

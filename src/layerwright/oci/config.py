@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from layerwright.oci.fields import Fields
 from layerwright.oci.layer import Layer
@@ -18,7 +17,8 @@ _KEPT = ("author", "os.features", "os.version", "variant")
 """Fields of a base's config that pass on; Docker's own leftovers (``container``, ``docker_version`` …) do not."""
 
 
-class ConfigChanges(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChanges:
     """What an image sets over its base; empty fields keep the base's."""
 
     env: Mapping[str, str]
@@ -48,7 +48,8 @@ class ConfigChanges(Struct, frozen=True, kw_only=True):
         return tuple(found)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """What a config says about running the image.
 
     Attributes:

@@ -1,8 +1,7 @@
 """Descriptors and image indexes: what points at a manifest, a config or a layer."""
 
 from collections.abc import Mapping, Sequence
-
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from layerwright.core.errors import BuildError
 from layerwright.oci.digest import Digest
@@ -18,7 +17,8 @@ NAME_ANNOTATION = "org.opencontainers.image.ref.name"
 _VARIANTS = {"amd64": ("", "v1"), "arm64": ("", "v8")}
 
 
-class Descriptor(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
     """Points at a blob.
 
     Attributes:

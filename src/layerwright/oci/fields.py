@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from layerwright.core.errors import IntegrityError
 from layerwright.oci.digest import Digest
@@ -11,7 +10,8 @@ from layerwright.oci.digest import Digest
 __all__ = ["Fields", "canonical_json", "check_digest"]
 
 
-class Fields(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
     """An object of a JSON document. Absent and ``null`` are the same, as in Go's decoder, which wrote most of them.
 
     Attributes:

@@ -1,8 +1,7 @@
 """An image: its manifest, its config and its layers; making one, and reading one that came from outside."""
 
 from collections.abc import Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.oci.config import EPOCH, ConfigChanges, Settings, change_config, history_texts
@@ -26,7 +25,8 @@ LAYER_LIMIT = 125
 """Layers that Docker takes; with 127 it says "max depth exceeded" (``layer.maxLayerDepth`` in moby)."""
 
 
-class Image(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
     """One image for one platform.
 
     Attributes:
@@ -72,7 +72,8 @@ class Image(Struct, frozen=True, kw_only=True):
         )
 
 
-class Manifest(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
     """A manifest as it came: where the config and the layers are, before either has been read."""
 
     media_type: str

@@ -1,6 +1,6 @@
 """A finished layer, known by two digests."""
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from layerwright.oci.digest import Digest
 
@@ -10,7 +10,8 @@ GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 TAR_LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
-class Layer(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
     """One layer of an image.
 
     Attributes:

@@ -4,10 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.oci.blobs import BlobSource, tar_of, verified

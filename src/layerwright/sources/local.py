@@ -3,10 +3,9 @@
 import hashlib
 import re
 from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from msgspec import Struct
 
 __all__ = ["LocalInputs", "read_metadata"]
 
@@ -18,7 +17,8 @@ _LARGEST: Final = 4 << 20
 """Bytes of a file that is read here; what is larger is no metadata."""
 
 
-class LocalInputs(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalInputs:
     """Digests of projects and packed files; satisfies ``resolve.InputReader``.
 
     Attributes:

@@ -1,9 +1,8 @@
 """Build cells: lock what is not locked, plan, build, put the images where they were asked for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from msgspec import Struct
 
 from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
@@ -20,7 +19,8 @@ from layerwright.workflow.workshop import make_workshop
 __all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
 
 
-class BuildRequest(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
     """What is to be built.
 
     Attributes:
@@ -36,7 +36,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     whole: bool = False
 
 
-class Built(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
     """What a build gave, and from what; ``trees`` are the digests of the project's files that it took."""
 
     spec: Spec
@@ -45,7 +46,8 @@ class Built(Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-class Prepared(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
     """A spec with a lock that fits, and the plan of the asked cells."""
 
     spec: Spec

@@ -1,8 +1,7 @@
 """Spec + lock → plan, with the project's folders read for their digests."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
@@ -18,7 +17,8 @@ from layerwright.workflow.session import Session, lock_path, read_locked, read_s
 __all__ = ["Planned", "plan_cells", "plan_spec", "scan_trees", "stale_cells", "with_parents"]
 
 
-class Planned(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
     """A plan and what it was made from."""
 
     spec: Spec

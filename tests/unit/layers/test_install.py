@@ -273,7 +273,7 @@ def test_a_wheel_that_breaks_the_rules_is_refused(tmp_path, options, words):
 
 
 def test_another_wheel_than_asked_for_is_refused(tmp_path):
-    from support.change import replace
+    from dataclasses import replace
 
     wheel = make_wheel(tmp_path)
     for other in (replace(wheel, name="other"), replace(wheel, version="2.0")):

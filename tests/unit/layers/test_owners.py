@@ -1,5 +1,6 @@
+from dataclasses import replace
+
 from layerwright.layers import Collision, WheelFile, find_collisions, installed_paths, layer_key
-from support.change import replace
 from support.wheels import make_wheel
 
 WHERE = {"prefix": "/opt/venv", "python": "3.11"}

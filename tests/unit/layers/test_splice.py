@@ -7,6 +7,7 @@ import tarfile
 import threading
 import zipfile
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,6 @@ from layerwright.layers import emit_blob, emit_tar, wheel_layer
 from layerwright.layers import inflate as inflate_module
 from layerwright.layers.tar import MTIME
 from layerwright.oci.digest import Digest
-from support.change import replace
 from support.wheels import Entry, executable, make_wheel, patch_member, record_hash, write_zip
 
 WHERE = {"prefix": "/opt/venv", "python": "3.11"}

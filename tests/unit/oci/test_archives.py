@@ -2,6 +2,7 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from layerwright.oci.image import build_image
 from layerwright.oci.platform import Platform
 from layerwright.oci.saved import read_archive
 from layerwright.oci.validate import validate
-from support.change import replace
 from support.oci import MemoryBlobs, random_image, tar_of_files
 
 

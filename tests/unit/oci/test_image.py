@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,6 @@ from layerwright.oci.image import LAYER_LIMIT, Image, build_image, parse_image
 from layerwright.oci.layer import GZIP_LAYER, TAR_LAYER, Layer
 from layerwright.oci.platform import Platform
 from layerwright.oci.validate import validate
-from support.change import replace
 from support.oci import MemoryBlobs, random_image, tar_of_files
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.layout import read_layout, write_layout
 from layerwright.oci.platform import Platform
 from layerwright.oci.validate import validate
-from support.change import replace
 from support.oci import MemoryBlobs, random_image
 
 ARM = Platform(architecture="arm64")

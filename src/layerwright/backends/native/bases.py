@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from msgspec import structs
-from msgspec.structs import replace
 
 from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.blobs import blob_tar, unpack

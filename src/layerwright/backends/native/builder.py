@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from layerwright.backends.base import BuiltImage, BuiltLayer, CellFailure, Outcome, WheelPart
 from layerwright.backends.native.image import finish_image
@@ -34,7 +32,8 @@ _FETCH = "fetch"
 """Name of the task that brings wheels and files; the others are named by digests."""
 
 
-class _Job(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
     """A node and the nodes whose results it works on, in layer order."""
 
     node: Node

@@ -1,9 +1,9 @@
 """Layers and a config become an image among the store's blobs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
-from msgspec import Struct
 
 from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.results import decode_digest
@@ -24,7 +24,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KIND = "images-1"
 
 
-class _Record(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
     """How to make an image's bytes again: its layers with their parts."""
 
     layers: tuple[BuiltLayer, ...]

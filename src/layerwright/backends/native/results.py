@@ -1,7 +1,8 @@
 """What a realised node left in the store, and its record."""
 
+from dataclasses import dataclass
+
 import msgspec
-from msgspec import Struct
 
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.layers.formats import BASE_FORMAT, BYTECODE_FORMAT, LAYER_FORMAT, SCRUB_FORMAT
@@ -16,7 +17,8 @@ RESULT_FORMAT = 1
 _KIND = f"nodes-{RESULT_FORMAT}.{LAYER_FORMAT}.{BYTECODE_FORMAT}.{BASE_FORMAT}.{SCRUB_FORMAT}"
 
 
-class NodeResult(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResult:
     """The outcome of one node.
 
     Attributes:

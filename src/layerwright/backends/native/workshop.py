@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from msgspec import Struct, field
 
 from layerwright.backends.schedule import Processors
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Workshop"]
 
 
-class Workshop(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
     """Shared by all steps of a build; safe to use from several threads.
 
     Attributes:
