@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says something about the machine, not about the property.
 settings.register_profile("layerwright", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("layerwright")
+
+# A shell starts what runs in its background with SIGINT ignored, and every program started from there inherits that:
+# tests of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _COMBINATIONS = (
     r"does not work here",  # a runner that this kernel or its cgroups refuse
