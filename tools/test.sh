@@ -29,7 +29,7 @@ trap stop EXIT INT TERM
 
 # The client by its path: a newer client without buildx elsewhere on PATH refuses to build.
 if ! /usr/bin/docker version >/dev/null 2>&1; then
-  as_root sh -c 'echo $$ > "$1/pid"; exec dockerd > "$1/log" 2>&1' start "$work" &
+  as_root sh -c 'echo $$ > "$1/pid"; exec dockerd --pidfile "$1/docker.pid" > "$1/log" 2>&1' start "$work" &
   for _ in $(seq 300); do
     /usr/bin/docker version >/dev/null 2>&1 && break
     sleep 0.1
