@@ -8,10 +8,10 @@ from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 from layerwright.lock.model import Lock
-from layerwright.plan.build import TreeRequest
+from layerwright.plan.build import TreeRequest, make_plan
 from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
-from layerwright.workflow.plan import plan_spec, scan_trees, stale_cells, with_parents
+from layerwright.workflow.plan import scan_trees, stale_cells, with_parents
 from layerwright.workflow.scans import file_digests
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells, short_list
 from layerwright.workflow.workshop import make_workshop
@@ -91,7 +91,9 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
         lock = update_lock(session, cells=names).lock
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)
-    return Prepared(spec=spec, lock=lock, plan=plan_spec(spec, lock, names, trees), cells=cells, trees=trees)
+    return Prepared(
+        spec=spec, lock=lock, plan=make_plan(spec, lock, trees, cells=names), cells=cells, trees=trees
+    )
 
 
 def build_images(session: Session, request: BuildRequest) -> Built:

@@ -1,7 +1,6 @@
 """Spec + lock → plan, with the project's folders read for their digests."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
 
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
@@ -14,16 +13,7 @@ from layerwright.spec.model import Spec
 from layerwright.workflow.scans import tree_state
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells
 
-__all__ = ["Planned", "plan_cells", "plan_spec", "scan_trees", "stale_cells", "with_parents"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan and what it was made from."""
-
-    spec: Spec
-    lock: Lock
-    plan: Plan
+__all__ = ["plan_cells", "scan_trees", "stale_cells", "with_parents"]
 
 
 def with_parents(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
@@ -79,11 +69,6 @@ def scan_trees(
     }
 
 
-def plan_spec(spec: Spec, lock: Lock, names: Iterable[str], trees: Mapping[TreeRequest, str]) -> Plan:
-    """The plan of the named cells."""
-    return make_plan(spec, lock, trees, cells=names)
-
-
 def plan_cells(session: Session, images: Iterable[str]) -> Plan:
     """Plan images of the spec from the lock as it stands.
 
@@ -101,4 +86,4 @@ def plan_cells(session: Session, images: Iterable[str]) -> Plan:
             f"{lock_path(spec).name} is out of date for {', '.join(stale)}",
             hint="run `layerwright lock`; it changes only what the spec asks for",
         )
-    return plan_spec(spec, lock, names, scan_trees(spec, lock, names, session.host))
+    return make_plan(spec, lock, scan_trees(spec, lock, names, session.host), cells=names)
