@@ -1,0 +1,1 @@
+"""Why things clash: the smallest set that does, and the cheapest repair that was tried on the facts."""

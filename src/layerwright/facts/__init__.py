@@ -1,0 +1,1 @@
+"""What binaries, metadata and the compatibility records say; every fact keeps its source."""

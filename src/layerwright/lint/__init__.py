@@ -1,0 +1,1 @@
+"""Dockerfiles and shell build scripts → findings, and a Dockerfile → the spec it stands for."""

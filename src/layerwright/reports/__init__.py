@@ -1,0 +1,1 @@
+"""Findings for people and programs: text, SARIF, HTML. Pure: findings in, text out."""

@@ -1,0 +1,1 @@
+"""Checks of a finished image, one module per check: image → findings."""
