@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from layerwright.core.errors import LayerwrightError
 from layerwright.oci.digest import Digest
@@ -33,6 +33,7 @@ class BuiltLayer(Struct, frozen=True, kw_only=True):
         wheels: parts of a wheel layer, from which the blob is made on the fly; empty for a blob kept as a file.
         prefix: where the wheels are installed.
         python: ``3.11`` for wheel layers.
+        claims: paths that a wheel layer claims (``layers.owners``), each with a digest of what stands there.
         trees: store keys of the extracted parts, bottom first; empty means one tree keyed by the diff id.
         private: trees a program could write through, so they are copied rather than linked where overlays
             are not to be had.
@@ -47,6 +48,7 @@ class BuiltLayer(Struct, frozen=True, kw_only=True):
     wheels: tuple[WheelPart, ...] = ()
     prefix: str = ""
     python: str = ""
+    claims: Mapping[str, str] = field(default_factory=dict)
     trees: tuple[str, ...] = ()
     private: bool = True
 

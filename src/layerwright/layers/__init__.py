@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from layerwright.layers.compressed import tar_to_layer
     from layerwright.layers.digests import LayerDigests
     from layerwright.layers.install import WheelFile, site_packages
-    from layerwright.layers.owners import Collision, find_collisions, installed_paths, layer_key
+    from layerwright.layers.owners import Collision, clashing_claims, find_collisions, installed_paths
     from layerwright.layers.scan import LeftOut, ScannedEntry, TreeScan, scan_tree
     from layerwright.layers.splice import emit_blob, emit_tar, wheel_layer
     from layerwright.layers.tree import emit_tree_blob, emit_tree_tar, tree_layer
@@ -30,6 +30,7 @@ __all__ = [
     "bytecode_layer",
     "bytecode_script",
     "capture_layer",
+    "clashing_claims",
     "emit_blob",
     "emit_tar",
     "emit_tree_blob",
@@ -37,7 +38,6 @@ __all__ = [
     "extract_layer",
     "find_collisions",
     "installed_paths",
-    "layer_key",
     "scan_tree",
     "site_packages",
     "tar_to_layer",
@@ -51,7 +51,7 @@ _HOMES = {
     "compressed": ("tar_to_layer",),
     "digests": ("LayerDigests",),
     "install": ("WheelFile", "site_packages"),
-    "owners": ("Collision", "find_collisions", "installed_paths", "layer_key"),
+    "owners": ("Collision", "clashing_claims", "find_collisions", "installed_paths"),
     "scan": ("LeftOut", "ScannedEntry", "TreeScan", "scan_tree"),
     "splice": ("emit_blob", "emit_tar", "wheel_layer"),
     "tree": ("emit_tree_blob", "emit_tree_tar", "tree_layer"),

@@ -1,7 +1,8 @@
 """The two digests of a layer, taken while its bytes go by."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from layerwright.layers.pipeline import Pipeline
@@ -22,12 +23,14 @@ class LayerDigests:
         digest: digest of the gzip blob.
         size: bytes of the blob.
         tar_size: bytes of the tar.
+        claims: of a layer of wheels, the paths it claims (``owners.make_claims``).
     """
 
     diff_id: Digest
     digest: Digest
     size: int
     tar_size: int
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 class HashedStream:

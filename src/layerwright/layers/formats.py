@@ -8,7 +8,7 @@ __all__ = ["BASE_FORMAT", "BYTECODE_FORMAT", "LAYER_FORMAT", "SCRUB_FORMAT"]
 LAYER_FORMAT = 1
 """Wheels, copied trees and files to tars and blobs."""
 
-BYTECODE_FORMAT = 1
+BYTECODE_FORMAT = 2
 """Trees to bytecode."""
 
 BASE_FORMAT = 2

@@ -1,27 +1,74 @@
-"""What is known of wheel layers without making them: their key, their paths, and which wheels collide."""
+"""Which paths wheels install, and which wheels want one path for different things.
+
+Wheels of one layer are compared when the layer is made. Across layers every file of every wheel would have to be
+compared at each build, so a layer carries its *claims*: a few hundred paths, each with a digest over all below it. Only
+layers that claim the same path with other contents are looked at file by file.
+"""
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from layerwright.layers.archive import WheelArchive
-from layerwright.layers.formats import LAYER_FORMAT
-from layerwright.layers.install import WheelFile, check_prefix, plan_install
+from layerwright.layers.install import WheelFile, plan_install, site_packages
 
-__all__ = ["Collision", "find_collisions", "installed_paths", "layer_key"]
+__all__ = ["Collision", "clashing_claims", "find_collisions", "installed_paths", "make_claims"]
+
+_DEPTH = 2
+"""Names below site-packages that make a claim: ``nvidia`` and ``google`` are shared, ``nvidia/cudnn`` is not."""
 
 
-def layer_key(wheels: Sequence[WheelFile], *, prefix: str, python: str) -> str:
-    """Key of the wheels' layer: 64 hexadecimal digits over all that decides its bytes; no file is read.
+def make_claims(files: Mapping[str, tuple[int, str]], *, prefix: str, python: str) -> Mapping[str, str]:
+    """Paths that a layer claims, each with a digest of what stands there.
 
-    Raises:
-        ValueError: bad prefix or Python version.
+    Args:
+        files: path in the image without the leading slash → (bytes, digest as RECORD writes it).
+        prefix: where the Python environment stands in the image.
+        python: its version.
     """
-    check_prefix(prefix, python)
-    parts = sorted([wheel.sha256, wheel.requested, wheel.direct_url] for wheel in wheels)
-    text = json.dumps(["wheels", LAYER_FORMAT, prefix, python, parts], separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    site = site_packages(prefix, python).removeprefix("/") + "/"
+    lines: dict[str, list[str]] = {}
+    for path in sorted(files):
+        size, digest = files[path]
+        lines.setdefault(_claim(path, site), []).append(f"{path}\0{size}\0{digest}\n")
+    return {
+        claim: hashlib.sha256("".join(of).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        for claim, of in lines.items()
+    }
+
+
+def _claim(path: str, site: str) -> str:
+    if not path.startswith(site):
+        return path
+    parts = path.removeprefix(site).split("/")
+    depth = 1 if parts[0].endswith(".dist-info") else _DEPTH
+    return site + "/".join(parts[:depth])
+
+
+def clashing_claims(layers: Sequence[Mapping[str, str]]) -> Iterator[tuple[int, int]]:
+    """Pairs of layers (by position) that claim one path with other contents, or one as a file and one as a folder."""
+    owners: dict[str, list[int]] = {}
+    for number, claims in enumerate(layers):
+        for claim in claims:
+            owners.setdefault(claim, []).append(number)
+    pairs: set[tuple[int, int]] = set()
+    for claim, numbers in owners.items():
+        for position, one in enumerate(numbers):
+            pairs |= {
+                (one, other)
+                for other in numbers[position + 1 :]
+                if layers[one][claim] != layers[other][claim]
+            }
+        above = claim.rpartition("/")[0]
+        while above:
+            pairs |= {
+                (min(one, other), max(one, other))
+                for one in owners.get(above, ())
+                for other in numbers
+                if one != other
+            }
+            above = above.rpartition("/")[0]
+    yield from sorted(pairs)
 
 
 def installed_paths(wheel: WheelFile, *, prefix: str, python: str) -> Mapping[str, tuple[int, str]]:

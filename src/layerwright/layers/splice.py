@@ -21,6 +21,7 @@ from layerwright.layers.digests import HashedStream, LayerDigests
 from layerwright.layers.extracted import TreeWriter, write_all
 from layerwright.layers.install import PlannedFile, WheelFile, plan_install
 from layerwright.layers.metadata import encode_digest
+from layerwright.layers.owners import make_claims
 from layerwright.layers.pipeline import InlinePipeline, Pipeline, ThreadPipeline
 from layerwright.layers.tar import DIRECTORY, END_OF_ARCHIVE, TarEntry, header, padding, parents, walk_order
 from layerwright.oci.digest import Digest
@@ -205,7 +206,14 @@ def wheel_layer(
         _check_rest(sources, entries, writers)
         for writer in writers.values():
             writer.finish()
-        return LayerDigests(diff_id=tar.digest(), digest=blob.digest(), size=blob.size, tar_size=tar.size)
+        files = {path: (placed.file.size, placed.file.digest) for path, placed in entries.items() if placed}
+        return LayerDigests(
+            diff_id=tar.digest(),
+            digest=blob.digest(),
+            size=blob.size,
+            tar_size=tar.size,
+            claims=make_claims(files, prefix=prefix, python=python),
+        )
 
 
 def _write_made_files(sources: Sequence[_Source], trees: Mapping[str, Path]) -> dict[str, TreeWriter]:

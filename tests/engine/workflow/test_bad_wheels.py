@@ -65,20 +65,22 @@ def test_no_wheel_at_all(project: Project) -> None:
     assert "evil" in done.err
 
 
-def test_two_wheels_with_one_path(project: Project, index: Index) -> None:
+@pytest.mark.parametrize("name", ["shared/data.py", "shared/data.bin"])
+def test_two_wheels_with_one_path(project: Project, index: Index, name: str) -> None:
     index.add(
-        make_bytes("one", files={"shared/data.py": b"a = 1\n"}),
-        make_bytes("two", files={"shared/data.py": b"a = 2\n"}),
-        make_bytes("three", files={"shared/data.py": b"a = 1\n"}),
+        make_bytes("one", files={name: b"a = 1\n"}),
+        make_bytes("two", files={name: b"a = 2\n"}),
+        make_bytes("three", files={name: b"a = 1\n"}),
     )
     project.spec('[images.app]\npackages = ["one", "two"]\n')
     done = project("build", status=None)
     assert done.status != 0, done
-    for text in ("one", "two", "shared/data.py"):
+    for text in ("one", "two", name):
         assert text in done.err
     # The same bytes are nobody's loss.
     project.spec('[images.app]\npackages = ["one", "three"]\nentrypoint = ["python"]\n')
-    assert project("run", "app", "-c", "import shared.data; print(shared.data.a)").out == "1\n"
+    program = f"import pathlib, shared; print(pathlib.Path([*shared.__path__][0], {name[7:]!r}).read_text())"
+    assert project("run", "app", "-c", program).out == "a = 1\n\n"
 
 
 @pytest.fixture

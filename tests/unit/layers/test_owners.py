@@ -1,34 +1,54 @@
-from dataclasses import replace
+import pytest
 
-from layerwright.layers import Collision, WheelFile, find_collisions, installed_paths, layer_key
+from layerwright.layers import Collision, clashing_claims, find_collisions, installed_paths
+from layerwright.layers.owners import make_claims
 from support.wheels import make_wheel
 
 WHERE = {"prefix": "/opt/venv", "python": "3.11"}
 
 
-def wheel(sha, tmp_path, **changes):
-    return replace(
-        WheelFile(
-            path=tmp_path / sha, sha256=sha * 64, file=f"{sha}.whl", name=sha, version="1", requested=False
-        ),
-        **changes,
+SITE = "opt/venv/lib/python3.11/site-packages"
+
+
+def claims(**files):
+    return make_claims({f"{SITE}/{path}": content for path, content in files["files"].items()}, **WHERE)
+
+
+def test_a_layer_claims_what_it_alone_has_below_shared_folders():
+    found = claims(
+        files={
+            "nvidia/cudnn/lib/a.so": (1, "sha256=a"),
+            "nvidia/cudnn/include/b.h": (1, "sha256=b"),
+            "nvidia/__init__.py": (0, "sha256=e"),
+            "x-1.dist-info/METADATA": (2, "sha256=m"),
+            "x-1.dist-info/licenses/LICENSE": (2, "sha256=l"),
+            "one.py": (3, "sha256=o"),
+        }
     )
-
-
-def test_the_key_covers_what_decides_the_bytes_and_nothing_else(tmp_path):
-    a, b = wheel("a", tmp_path), wheel("b", tmp_path)
-    key = layer_key([a, b], **WHERE)
-    assert layer_key([b, a], **WHERE) == key
-    assert layer_key([replace(a, path=tmp_path / "elsewhere", file="other"), b], **WHERE) == key
-    different = [
-        layer_key([a], **WHERE),
-        layer_key([replace(a, requested=True), b], **WHERE),
-        layer_key([replace(a, direct_url="{}"), b], **WHERE),
-        layer_key([a, b], prefix="/opt/other", python="3.11"),
-        layer_key([a, b], prefix="/opt/venv", python="3.12"),
+    assert sorted(found) == [
+        f"{SITE}/{path}" for path in ("nvidia/__init__.py", "nvidia/cudnn", "one.py", "x-1.dist-info")
     ]
-    assert len({key, *different}) == 6
-    assert len(key) == 64
+    assert make_claims({"opt/venv/bin/run": (1, "sha256=r")}, **WHERE).keys() == {"opt/venv/bin/run"}
+
+
+@pytest.mark.parametrize(
+    ("second", "clashes"),
+    [
+        ({"nvidia/cublas/a.so": (1, "sha256=a"), "nvidia/__init__.py": (0, "sha256=e")}, False),
+        ({"nvidia/cudnn/a.so": (1, "sha256=a")}, False),  # the same bytes
+        ({"nvidia/cudnn/a.so": (1, "sha256=z")}, True),
+        ({"nvidia/cudnn/a.so": (2, "sha256=a")}, True),
+        ({"nvidia/cudnn/b.so": (1, "sha256=a")}, True),  # to be looked at file by file
+        ({"nvidia/cudnn": (1, "sha256=a")}, True),
+        ({"nvidia": (1, "sha256=a")}, True),  # a file where the other has a folder
+    ],
+)
+def test_only_layers_that_claim_one_path_for_other_contents_are_compared(second, clashes):
+    first = claims(files={"nvidia/cudnn/a.so": (1, "sha256=a"), "nvidia/__init__.py": (0, "sha256=e")})
+    between = claims(files={"other/x.py": (1, "sha256=x")})
+    last = claims(files=second)
+    assert list(clashing_claims([first, between, last])) == ([(0, 2)] if clashes else [])
+    assert list(clashing_claims([last, between, first])) == ([(0, 2)] if clashes else [])
 
 
 def test_collisions_name_both_wheels_and_the_path(tmp_path):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from layerwright.backends.base import BuiltImage, BuiltLayer, CellFailure, Outcome, WheelPart
+from layerwright.backends.native.collisions import refuse_collisions
 from layerwright.backends.native.image import finish_image
 from layerwright.backends.native.inputs import fetch_inputs, needs_fetch
 from layerwright.backends.native.realise import realise
 from layerwright.backends.native.results import NodeResult, read_result, write_result
 from layerwright.backends.native.workshop import Workshop
 from layerwright.backends.schedule import Task, run_tasks
-from layerwright.core.errors import LayerwrightError
+from layerwright.core.errors import BuildError, LayerwrightError
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
@@ -106,7 +107,10 @@ class NativeBackend:
             if error is not None:
                 failures.append(CellFailure(cell=cell.cell, error=error))
                 continue
-            images.append(self._finish(cell, results, cached, started))
+            try:
+                images.append(self._finish(cell, results, cached, started))
+            except BuildError as collision:
+                failures.append(CellFailure(cell=cell.cell, error=collision))
         return Outcome(images=tuple(images), failures=tuple(failures))
 
     def _lacks_wheels(self, result: NodeResult, *, whole: bool) -> bool:
@@ -189,6 +193,7 @@ class NativeBackend:
                 base_config = self.workshop.store.path("blobs", result.config).read_bytes()
             if node.digest not in cached:
                 written += result.bytes_written
+        refuse_collisions(self.workshop, cell.nodes, layers)
         image, added = finish_image(self.workshop.store, cell, base_layers, layers, base_config)
         return BuiltImage(
             cell=cell.cell,

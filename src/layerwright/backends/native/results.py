@@ -11,7 +11,7 @@ from layerwright.store import Store
 
 __all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "read_result", "write_result"]
 
-RESULT_FORMAT = 1
+RESULT_FORMAT = 2
 """Of the records themselves."""
 
 _KIND = f"nodes-{RESULT_FORMAT}.{LAYER_FORMAT}.{BYTECODE_FORMAT}.{BASE_FORMAT}.{SCRUB_FORMAT}"

@@ -66,6 +66,7 @@ def install_wheels(
         wheels=parts,
         prefix=step.prefix,
         python=step.python,
+        claims=digests.claims,
         trees=keys,
         private=False,
     )
