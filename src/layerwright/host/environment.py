@@ -8,9 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-__all__ = ["HostEnvironment"]
+from layerwright.core.paths import DEFAULT_PATH
 
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+__all__ = ["HostEnvironment"]
 
 
 class HostEnvironment(Struct, frozen=True, kw_only=True):
@@ -89,5 +89,5 @@ def _home(variables: Mapping[str, str]) -> Path:
 def _search_path(path: str) -> str:
     """Return ``path`` followed by the system folders it lacks; relative entries are dropped."""
     folders = [folder for folder in path.split(":") if folder.startswith("/")]
-    folders += [folder for folder in _DEFAULT_PATH.split(":") if folder not in folders]
+    folders += [folder for folder in DEFAULT_PATH.split(":") if folder not in folders]
     return ":".join(folders)

@@ -1,7 +1,7 @@
 """Where the bytes of layers come from."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from layerwright.core.errors import BuildError, IntegrityError
@@ -9,7 +9,7 @@ from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import GZIP_LAYER, TAR_LAYER, Layer
 
-__all__ = ["BlobSource", "BlobSources", "tar_of", "verified"]
+__all__ = ["BlobSource", "tar_of", "verified"]
 
 
 class BlobSource(Protocol):
@@ -24,22 +24,6 @@ class BlobSource(Protocol):
 
     def open_tar(self, layer: Layer) -> Iterator[bytes]:
         """The uncompressed tar as ``layer.diff_id`` names it."""
-
-
-class BlobSources:
-    """Several sources as one: each layer comes from the source that was given for it."""
-
-    def __init__(self, sources: Mapping[Digest, BlobSource]) -> None:
-        """Take sources by the layers' ``digest``."""
-        self._sources = dict(sources)
-
-    def open_blob(self, layer: Layer) -> Iterator[bytes]:
-        """The blob as ``layer.digest`` names it."""
-        return self._sources[layer.digest].open_blob(layer)
-
-    def open_tar(self, layer: Layer) -> Iterator[bytes]:
-        """The uncompressed tar as ``layer.diff_id`` names it."""
-        return self._sources[layer.digest].open_tar(layer)
 
 
 def verified(chunks: Iterable[bytes], digest: Digest, *, size: int = 0, what: str) -> Iterator[bytes]:

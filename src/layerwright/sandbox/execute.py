@@ -11,16 +11,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from layerwright.core.errors import EngineError, RunStartError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.host import process
 from layerwright.sandbox import kernel
 from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import is_within, mount_points, mounts_for
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["DEFAULT_PATH", "contained_argv", "execute", "execute_foreground"]
+__all__ = ["contained_argv", "execute", "execute_foreground"]
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What programs are looked up in when the command's environment has no PATH."""
 
 _FAILED = 125
 _REPORT_BYTES = 64 * 1024

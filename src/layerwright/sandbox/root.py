@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.sandbox import kernel
 
 TYPE_CHECKING = False  # typing itself costs as much to import as all the rest
@@ -33,7 +34,6 @@ __all__ = [
     "remove_points",
 ]
 
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 _KEPT_FLAGS = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
@@ -133,7 +133,7 @@ def find(name: str, env: dict[str, str], cwd: str) -> str:
         path = os.path.join(cwd, name)
         return path if os.path.exists(path) else ""
     unusable = ""
-    for folder in env.get("PATH", _DEFAULT_PATH).split(":"):
+    for folder in env.get("PATH", DEFAULT_PATH).split(":"):
         path = os.path.join(cwd, folder, name)
         if os.path.isfile(path):
             if os.stat(path).st_mode & 0o111:

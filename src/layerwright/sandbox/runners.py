@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from layerwright.core.errors import EngineError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.sandbox import kernel
 from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import Mount
@@ -73,7 +74,7 @@ def runner_orders(
     return {
         "external": argv,
         # runc wants a PATH, and nothing else of ours.
-        "external_env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        "external_env": {"PATH": DEFAULT_PATH},
         "runner_mounts": before,
         "user_maps": None,
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from layerwright.core.errors import BuildError, NetworkError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.lock.model import LockedSource
@@ -264,7 +265,7 @@ def build_environment(source: LockedSource, *, cache: str, home: str, commit: st
     variables = {
         "HOME": home,
         "LC_ALL": "C.UTF-8",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": DEFAULT_PATH,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": "315532800",  # 1980-01-01, the oldest date a zip file can hold

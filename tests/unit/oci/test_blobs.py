@@ -7,12 +7,12 @@ import pytest
 from isal import isal_zlib
 
 from layerwright.core.errors import BuildError, IntegrityError
-from layerwright.oci.blobs import BlobSources, tar_of, verified
+from layerwright.oci.blobs import tar_of, verified
 from layerwright.oci.compression import gunzip
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import Layer
 from layerwright.oci.media import ZSTD_LAYER
-from support.oci import MemoryBlobs, pack, random_image, tar_of_files
+from support.oci import MemoryBlobs, pack, tar_of_files
 
 CODECS = pytest.mark.parametrize("codec", [zlib, isal_zlib])
 
@@ -97,15 +97,3 @@ def test_tars_come_out_of_blobs() -> None:
     with pytest.raises(BuildError, match="zstd") as caught:
         tar_of(zstd, [b""])
     assert "skopeo" in caught.value.hint
-
-
-def test_several_sources_are_one() -> None:
-    one, first = random_image(1)
-    two, second = random_image(2)
-    sources = BlobSources(
-        {layer.digest: source for image, source in ((one, first), (two, second)) for layer in image.layers}
-    )
-    for image, source in ((one, first), (two, second)):
-        for layer in image.layers:
-            assert b"".join(sources.open_blob(layer)) == source.blobs[layer.digest]
-            assert b"".join(sources.open_tar(layer)) == source.tars[layer.diff_id]

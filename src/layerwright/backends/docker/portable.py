@@ -25,6 +25,7 @@ from layerwright.backends.docker.fragments import Secrets, apt_install, context_
 from layerwright.backends.docker.heading import heading, left_out_note
 from layerwright.backends.docker.quoting import argv, comment, label, paths, word
 from layerwright.core.errors import BuildError, UsageError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
     Base,
@@ -46,7 +47,6 @@ __all__ = ["write_portable"]
 _LONGEST_LINE: Final = 65535
 """Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
 
-_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What of a Debian base the spec asked for: Python's own packages, and the time zones.
 _ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
 
@@ -317,7 +317,7 @@ class _State:
 def _value(name: str, value: str) -> str:
     text = word(value, what=f"the variable {name}")
     # The step's PATH is what goes before the base's own.
-    return text[:-1] + f':${{PATH:-{_DEFAULT_PATH}}}"' if name == "PATH" else text
+    return text[:-1] + f':${{PATH:-{DEFAULT_PATH}}}"' if name == "PATH" else text
 
 
 def _run(step: RunCommand, state: _State, config: SetConfig) -> list[str]:

@@ -6,10 +6,11 @@ from fnmatch import fnmatchcase
 
 from layerwright.backends.native.debs import local_repository, newest_time
 from layerwright.core.errors import BuildError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.host.environment import HostEnvironment
 from layerwright.lock.model import Deb
 from layerwright.sandbox.changes import Change
-from layerwright.sandbox.execute import DEFAULT_PATH, execute
+from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Bind, Capabilities, Command
 from layerwright.sandbox.rootfs import Rootfs
 from layerwright.store import Store

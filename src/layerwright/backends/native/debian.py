@@ -9,6 +9,7 @@ from pathlib import Path
 
 from layerwright.backends.native.debs import local_repository, newest_time
 from layerwright.core.errors import BuildError, EngineError
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import ProcessError, find_program, run
 from layerwright.lock.model import Deb
@@ -39,7 +40,6 @@ _LEFT_OUT = (
 # that it builds keeps a trace of that, so no layer would be the same as ours (engines/delivery.py).
 _HOSTS = "127.0.0.1\\tlocalhost\\n::1\\tlocalhost ip6-localhost ip6-loopback\\n"
 _MERGED = ("bin", "sbin", "lib", "lib64")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What mmdebstrap leaves of this machine or of the build (its manual, SOURCE_DATE_EPOCH), and what apt can make again.
 _REMOVED = (
     "etc/hostname",
@@ -116,7 +116,7 @@ def build_base(
         f"deb [trusted=yes] copy://{quote(str(repository))} ./",
     ]
     env = {
-        "PATH": _PATH,
+        "PATH": DEFAULT_PATH,
         "HOME": str(temporary),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",

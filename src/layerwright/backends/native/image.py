@@ -7,6 +7,7 @@ import msgspec
 
 from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.results import decode_digest
+from layerwright.core.paths import DEFAULT_PATH
 from layerwright.oci.config import Settings
 from layerwright.oci.digest import Digest
 from layerwright.oci.fields import Fields
@@ -16,10 +17,8 @@ from layerwright.oci.platform import Platform
 from layerwright.plan.steps import CellPlan, SetConfig
 from layerwright.store import Store
 
-__all__ = ["DEFAULT_PATH", "finish_image", "image_environment", "read_image"]
+__all__ = ["finish_image", "image_environment", "read_image"]
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What Docker gives a container whose image sets no PATH (moby ``oci/defaults.go``)."""
 
 _KIND = "images-1"
 
