@@ -127,10 +127,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Connection:
-    """HTTP to one engine; a new connection for every request, so threads may share it."""
+    """HTTP to one engine; a new connection for every request, so threads may share it.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    ``silence`` is how many seconds the engine may say nothing until a call is given up.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, silence: float = _SILENCE_SECONDS) -> None:
         self._endpoint = endpoint
+        self._silence = silence
 
     def request(
         self,
@@ -226,13 +230,15 @@ class Connection:
         endpoint = self._endpoint
         connection: http.client.HTTPConnection
         if endpoint.local:
-            connection = _UnixConnection(endpoint.address.removeprefix("unix://"), _SILENCE_SECONDS)
+            connection = _UnixConnection(endpoint.address.removeprefix("unix://"), self._silence)
         else:
             address = endpoint.address.removeprefix("tcp://")
             if endpoint.certificates is None:
-                connection = http.client.HTTPConnection(address, timeout=_SILENCE_SECONDS)
+                connection = http.client.HTTPConnection(address, timeout=self._silence)
             else:
-                connection = _tls_connection(address, endpoint.certificates, verify=endpoint.verify)
+                connection = _tls_connection(
+                    address, endpoint.certificates, verify=endpoint.verify, silence=self._silence
+                )
         try:
             connection.connect()
         except OSError as error:
@@ -242,7 +248,7 @@ class Connection:
 
     def _lost(self, error: Exception, what: str) -> EngineError:
         if isinstance(error, TimeoutError):
-            reason = f"said nothing for {_SILENCE_SECONDS:.0f} s"
+            reason = f"said nothing for {self._silence:.0f} s"
         else:
             reason = f"broke off ({type(error).__name__}: {error})"
         return EngineError(
@@ -251,7 +257,9 @@ class Connection:
         )
 
 
-def _tls_connection(address: str, folder: Path, *, verify: bool) -> http.client.HTTPSConnection:
+def _tls_connection(
+    address: str, folder: Path, *, verify: bool, silence: float
+) -> http.client.HTTPSConnection:
     import ssl  # noqa: PLC0415  start-up: only engines behind TLS need it
 
     try:
@@ -264,7 +272,7 @@ def _tls_connection(address: str, folder: Path, *, verify: bool) -> http.client.
             context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     except OSError as error:
         raise EngineError(f"the TLS certificates for Docker in {folder} cannot be read: {error}") from error
-    return http.client.HTTPSConnection(address, timeout=_SILENCE_SECONDS, context=context)
+    return http.client.HTTPSConnection(address, timeout=silence, context=context)
 
 
 def _unreachable(endpoint: Endpoint, error: OSError) -> EngineError:
