@@ -97,6 +97,7 @@ class Fix(Struct, frozen=True, kw_only=True):
         command: what to type in a shell; empty when there is nothing to type.
         cost: how much it changes, for ranking; 1 adds something small, 100 changes the machine.
         verified: the edit was tried on the facts and the finding went away without a new error.
+        replaces: the line that ``edit`` takes the place of; None when it is a line of its own or none is known.
     """
 
     text: str
@@ -104,6 +105,7 @@ class Fix(Struct, frozen=True, kw_only=True):
     command: str = ""
     cost: int = 10
     verified: bool = False
+    replaces: Location | None = None
 
 
 class Member(Struct, frozen=True, kw_only=True):
