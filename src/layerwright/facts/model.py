@@ -33,6 +33,8 @@ class Library(Struct, frozen=True, kw_only=True, omit_defaults=True):
         numpy_api: 1 built with NumPy 1 headers, 2 with NumPy 2 headers (works with both), 0 does not use it.
         whole: everything was read; False when only the front of the file was, so that ``opens``, ``sm``, ``ptx`` and
             ``numpy_api`` are not known.
+        unread: names of the other fields that are not, or not wholly, known either; what stands in them is true all
+            the same, and absence from them says nothing.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Library(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ptx: tuple[str, ...] = ()
     numpy_api: int = 0
     whole: bool = True
+    unread: tuple[str, ...] = ()
 
 
 class WheelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,6 +66,7 @@ class WheelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         libraries: its ELF files, by path.
         paths: all other members whose names matter to rules: top-level packages, ``*.libs`` folders.
         reach: ``metadata`` (METADATA only), ``members`` (small members whole, of large ones the front), ``whole``.
+        why_not: why the reading reaches no further than ``metadata``; empty otherwise.
         size: bytes of the wheel.
         bytes_read: bytes that came over the network for these facts; 0 from a local file.
     """
@@ -76,6 +80,7 @@ class WheelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     libraries: tuple[Library, ...] = ()
     paths: tuple[str, ...] = ()
     reach: Literal["metadata", "members", "whole"] = "metadata"
+    why_not: str = ""
     size: int = 0
     bytes_read: int = 0
 
@@ -206,6 +211,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         packages: by name, those of its parents too.
         system: Debian packages by name, those of the base too where they are known.
         system_known: ``system`` is complete, so what is not there is not installed.
+        env: variables that the spec sets in the image.
         host: the machine to judge for; None when not asked.
     """
 
@@ -220,4 +226,5 @@ class Subject(Struct, frozen=True, kw_only=True):
     packages: Mapping[str, Package] = field(default_factory=dict)
     system: Mapping[str, SystemPackage] = field(default_factory=dict)
     system_known: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
     host: HostFacts | None = None

@@ -1,16 +1,17 @@
 """Checks of an image that is described but not built: facts → findings, one module per rule.
 
-Every module has ``KINDS`` (what it may find, for the reference pages) and ``check`` (a subject → its findings), and
-is listed in ``RULES``.
+Every rule has ``KINDS`` (what it may find, for the reference pages) and ``check`` (a case → its findings), and is
+listed in ``RULES``. ``judge`` runs them all over one cell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.facts.model import Subject
+from layerwright.rules.case import Case
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "Case", "Rule", "judge", "kinds"]
 
 
 class Rule(Protocol):
@@ -18,10 +19,21 @@ class Rule(Protocol):
 
     KINDS: tuple[Kind, ...]
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, case: Case, /) -> Iterator[Finding]:
         """Judge one cell; pure: no network, no file but the package's own data."""
         ...
 
 
 RULES: tuple[Rule, ...] = ()
 """All rules, in the order of reports."""
+
+
+def judge(subject: Subject, rules: Sequence[Rule] = RULES) -> tuple[Finding, ...]:
+    """Everything the rules find in one cell, in the rules' order."""
+    case = Case(subject)
+    return tuple(finding for rule in rules for finding in rule.check(case))
+
+
+def kinds(rules: Iterable[Rule] = RULES) -> tuple[Kind, ...]:
+    """Every kind of finding that the rules know, in their order."""
+    return tuple(kind for rule in rules for kind in rule.KINDS)

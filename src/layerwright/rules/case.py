@@ -1,0 +1,157 @@
+"""One cell under judgement: its facts, the views on them that rules share, and the words for them."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member, Place
+from layerwright.core.source import Location
+from layerwright.facts.model import Library, Package, Subject
+
+if TYPE_CHECKING:
+    from layerwright.rules.cuda import CudaView
+    from layerwright.rules.native import NativeView
+
+__all__ = ["Case", "binary", "named"]
+
+class Case:
+    """A subject with what is derived from it; derived things are made once, when the first rule asks."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+
+    @cached_property
+    def native(self) -> "NativeView":
+        """Which library comes from where."""
+        from layerwright.rules.native import NativeView  # noqa: PLC0415 - it needs this module's types
+
+        return NativeView(self)
+
+    @cached_property
+    def cuda(self) -> "CudaView":
+        """Who needs CUDA and cuDNN, and who brings them."""
+        from layerwright.rules.cuda import CudaView  # noqa: PLC0415 - it needs this module's types
+
+        return CudaView(self)
+
+    @property
+    def nvidia(self) -> bool:
+        """The image is meant for NVIDIA's GPUs."""
+        return self.subject.accelerator == "nvidia"
+
+    def package(self, name: str) -> Package | None:
+        """The package of this (normalized) name."""
+        return self.subject.packages.get(name)
+
+    def with_facts(self) -> Iterable[Package]:
+        """Packages whose binaries were looked at."""
+        return (package for package in self.subject.packages.values() if package.facts is not None)
+
+    @cached_property
+    def base_name(self) -> str:
+        """The base, for messages."""
+        return f"the base {self.subject.base.reference}"
+
+    def finding(
+        self,
+        kind: Kind,
+        level: Level,
+        message: str,
+        *,
+        evidence: Iterable[Evidence] = (),
+        fix: Iterable[Fix] = (),
+        members: Iterable[Member] = (),
+        location: Location | None = None,
+    ) -> Finding:
+        """A finding about this cell; without a place of its own it lies at the first member's, else at the image."""
+        clash = tuple(members)
+        place = location or next((member.location for member in clash if member.location), None)
+        return Finding(
+            code=kind.code,
+            level=level,
+            message=message,
+            where=Place(location=place or self.subject.location, image=self.subject.cell),
+            evidence=tuple(evidence),
+            fix=tuple(sorted(fix, key=lambda one: one.cost)),
+            members=clash,
+        )
+
+    # the things that clash
+
+    def wheel(self, package: Package) -> Member:
+        """A Python package as one side of a clash."""
+        return Member(
+            kind="wheel",
+            name=package.name,
+            version=package.version,
+            origin=self._origin(package),
+            location=package.location,
+        )
+
+    def base(self) -> Member:
+        """The base as one side of a clash."""
+        return Member(
+            kind="base",
+            name=self.subject.base.reference,
+            origin="the image starts from it",
+            location=self.subject.base_location,
+        )
+
+    def role(self) -> Member:
+        """The image's role as one side of a clash."""
+        return Member(
+            kind="role",
+            name=self.subject.role,
+            origin="the image's role",
+            location=self.subject.location,
+        )
+
+    def accelerator(self) -> Member:
+        """The image's accelerator as one side of a clash."""
+        return Member(
+            kind="requirement",
+            name=f'accelerator = "{self.subject.accelerator}"',
+            origin="what the image is meant for",
+            location=self.subject.location,
+        )
+
+    def python(self) -> Member:
+        """The image's Python as one side of a clash."""
+        return Member(
+            kind="python",
+            name="python",
+            version=self.subject.python,
+            origin="the image's Python",
+            location=self.subject.location,
+        )
+
+    def _origin(self, package: Package) -> str:
+        if package.requested or not package.required_by:
+            return "asked for by the spec"
+        parents = [named(parent) for name in package.required_by if (parent := self.package(name))]
+        if len(parents) <= 2:  # noqa: PLR2004 - as many as a line holds
+            return f"needed by {' and '.join(parents or package.required_by)}"
+        return f"needed by {parents[0]} and {len(parents) - 1} more"
+
+    def requirers(self, name: str) -> frozenset[str]:
+        """Packages that require the package, themselves or through others."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            package = self.package(todo.pop())
+            for above in package.required_by if package else ():
+                if above not in found:
+                    found.add(above)
+                    todo.append(above)
+        return frozenset(found)
+
+
+def named(package: Package) -> str:
+    """A package for messages: ``torch 2.4.1``."""
+    return f"{package.name} {package.version}".rstrip()
+
+
+def binary(package: Package, library: Library, text: str) -> Evidence:
+    """What a library of a wheel says of itself."""
+    file = package.facts.file if package.facts else package.name
+    return Evidence(text=f"{library.path} {text}", source=file, confidence="binary")

@@ -1,0 +1,204 @@
+"""The CUDA provider of ONNX Runtime finds the CUDA and cuDNN that it was built for."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member
+from layerwright.facts.compat import onnxruntime
+from layerwright.facts.model import Package
+from layerwright.rules.case import Case, named
+from layerwright.rules.cuda import CudaNeed, cudnn_major, describe_base
+from layerwright.rules.repairs import base_with, packages_fix, role_fix
+
+__all__ = ["KINDS", "check"]
+
+_WHY: Final = (
+    "A missing or wrong CUDA library does not stop `import onnxruntime`: the session logs one line, falls back to the "
+    "CPU and goes on, some ten to a hundred times slower. In an inference image for GPUs nobody notices until the "
+    "bill or the latency does."
+)
+
+CUDA: Final = Kind(
+    code="LW-ORT-CUDA",
+    title="onnxruntime-gpu needs a CUDA that the image does not bring",
+    why=_WHY,
+    evidence="The sonames that libonnxruntime_providers_cuda.so of the locked wheel needs, against the CUDA libraries "
+    "of the base and of the nvidia-* wheels. Where no binary was read: the recorded builds of onnxruntime-gpu.",
+    repair="Let the wheels bring it with the extras `onnxruntime-gpu[cuda,cudnn]` (1.21 and later), start from a base "
+    "with the CUDA major that the provider was built for, or take the onnxruntime-gpu that was built for the base.",
+)
+CUDNN: Final = Kind(
+    code="LW-ORT-CUDNN",
+    title="onnxruntime-gpu needs a cuDNN that the image does not bring",
+    why=_WHY + " cuDNN 8 and 9 have different sonames and do not stand in for each other.",
+    evidence="As for LW-ORT-CUDA: the soname of cuDNN that the CUDA provider needs (libcudnn.so.8 or .9) against the "
+    "cuDNN of the base and of the nvidia-cudnn-* wheels.",
+    repair="Take the extra `onnxruntime-gpu[cuda,cudnn]`, a base whose tag names the right cuDNN (`cudnn8`, or `cudnn` "
+    "from CUDA 12.4 on for cuDNN 9), or the onnxruntime-gpu built for the cuDNN that is there.",
+)
+KINDS = (CUDA, CUDNN)
+
+_EXTRAS_SINCE: Final = (1, 21)
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look for the libraries of the CUDA provider."""
+    need = case.cuda.need("onnxruntime-gpu")
+    package = case.package("onnxruntime-gpu")
+    if package is None or case.subject.accelerator != "nvidia":
+        return
+    if need is None:
+        yield case.finding(
+            CUDA,
+            "unknown",
+            f"nobody can say which CUDA {named(package)} needs: its wheel was not read"
+            f"{f' ({package.why_not})' if package.why_not else ''} and the release is not recorded",
+            members=[case.wheel(package)],
+        )
+        return
+    cuda = [name for name in need.libraries if not cudnn_major(name)]
+    cudnn = [name for name in need.libraries if cudnn_major(name)]
+    if not need.libraries:
+        cuda, cudnn = _implied(need)
+    yield from _missing(case, need, CUDA, cuda)
+    yield from _missing(case, need, CUDNN, cudnn)
+
+
+def _implied(need: CudaNeed) -> tuple[list[str], list[str]]:
+    """The telling libraries of the majors, where only the majors are recorded."""
+    cudart = "libcudart.so.11.0" if need.cuda == "11" else f"libcudart.so.{need.cuda}"
+    cuda = [cudart, f"libcublasLt.so.{need.cuda}"]
+    return cuda, [f"libcudnn.so.{need.cudnn}"] if need.cudnn else []
+
+
+def _missing(case: Case, need: CudaNeed, kind: Kind, names: list[str]) -> Iterator[Finding]:
+    states = {name: case.cuda.brought(name) for name in names}
+    missing = [name for name, state in states.items() if state == "missing"]
+    doubtful = [name for name, state in states.items() if state == "unknown"]
+    wants = f"CUDA {need.cuda}" if kind is CUDA else f"cuDNN {need.cudnn}"
+    evidence = [*need.evidence, *case.subject.base.evidence]
+    if missing and not (kind is CUDNN and _torch_explains(case, need)):
+        level: Level = "note" if case.subject.role == "training" else "error"
+        consequence = "the session would run on the CPU without an error"
+        members = [case.wheel(need.package), case.base(), *_other_wheels(case, need, kind)]
+        if level == "error" and case.subject.role == "inference":
+            members.append(case.role())
+        yield case.finding(
+            kind,
+            level,
+            f"{named(need.package)} needs {wants} ({', '.join(missing)}), but {_what_is_there(case, kind)}: "
+            f"{consequence}",
+            evidence=[*evidence, *_wheel_evidence(case, need, kind)],
+            fix=_fixes(case, need),
+            members=members,
+        )
+    elif doubtful:
+        yield case.finding(
+            kind,
+            "unknown",
+            f"{named(need.package)} needs {wants} ({', '.join(doubtful)}), and whether {case.base_name} brings it "
+            "is not known",
+            evidence=evidence,
+            fix=_fixes(case, need)[:1],
+            members=[case.wheel(need.package), case.base()],
+        )
+
+
+def _torch_explains(case: Case, need: CudaNeed) -> bool:
+    """The rule on torch says it already, with torch as the other side."""
+    torch = case.cuda.need("torch")
+    return torch is not None and bool(torch.cudnn) and torch.cudnn != need.cudnn
+
+
+def _other_wheels(case: Case, need: CudaNeed, kind: Kind) -> list[Member]:
+    return [case.wheel(package) for package in _wrong_wheels(case, need, kind)]
+
+
+def _wrong_wheels(case: Case, need: CudaNeed, kind: Kind) -> list[Package]:
+    """The nvidia-* wheels that bring the same thing for another major: one per major."""
+    if kind is CUDNN:
+        return [package for major, package in case.cuda.wheels_cudnn().items() if major != need.cudnn]
+    return [packages[0] for major, packages in case.cuda.wheels_major().items() if major != need.cuda]
+
+
+def _wheel_evidence(case: Case, need: CudaNeed, kind: Kind) -> list[Evidence]:
+    return [
+        Evidence(text=f"the lock has {named(package)}", source="layerwright.lock", confidence="metadata")
+        for package in _wrong_wheels(case, need, kind)
+    ]
+
+
+def _what_is_there(case: Case, kind: Kind) -> str:
+    base = case.subject.base
+    if kind is CUDNN:
+        wheels = case.cuda.wheels_cudnn()
+        if wheels:
+            return f"the wheels bring {' and '.join(named(package) for package in wheels.values())}"
+        if base.cudnn == "none":
+            return f"{case.base_name} has no cuDNN"
+        return f"{case.base_name} has cuDNN {base.cudnn}" if base.cudnn else f"{case.base_name} lacks it"
+    wheels = case.cuda.wheels_major()
+    if wheels:
+        return f"the image has wheels for CUDA {' and '.join(sorted(wheels))} and {describe_base(case)}"
+    text = describe_base(case)
+    flavour = base.flavour
+    if flavour == "base" and base.cuda not in {"", "none"}:
+        text += f" is of flavour {flavour!r}, which has libcudart alone"
+    elif base.cuda not in {"", "none"}:
+        text = f"the image starts from {text.removeprefix('the base ')}"
+    return text
+
+
+def _fixes(case: Case, need: CudaNeed) -> list[Fix]:
+    """Cheapest first: the extras, the release for this base, another base, another role."""
+    package = need.package
+    fixes = []
+    if _dotted(package.version) >= _EXTRAS_SINCE and not case.cuda.wheels_major():
+        build = onnxruntime.gpu_build(package.version)
+        if build is None or build.extras_resolvable:
+            fixes.append(
+                packages_fix(
+                    package,
+                    f"onnxruntime-gpu[cuda,cudnn]=={package.version}",
+                    f"let wheels bring CUDA {need.cuda} and cuDNN, and call onnxruntime.preload_dlls() before the first session",
+                    cost=5,
+                )
+            )
+    other = _release_for_base(case)
+    if other and other != package.version:
+        fixes.append(
+            packages_fix(
+                package,
+                f"onnxruntime-gpu=={other}",
+                f"take onnxruntime-gpu {other}, which was built for CUDA {case.cuda.base_major} and "
+                f"cuDNN {case.cuda.base_cudnn} as the base has them",
+                cost=15,
+            )
+        )
+    fixes += base_with(case, cuda=need.cuda, cudnn=need.cudnn)
+    if case.subject.role == "inference":
+        fixes.append(role_fix(case, "training", "accept that ONNX Runtime falls back to the CPU", cost=60))
+    return fixes
+
+
+def _release_for_base(case: Case) -> str:
+    """The newest onnxruntime-gpu on PyPI that was built for the base's CUDA and cuDNN."""
+    cuda, cudnn = case.cuda.base_major, case.cuda.base_cudnn
+    if not cuda or not cudnn or "none" in {cuda, cudnn}:
+        return ""
+    python = case.subject.python
+    for version in reversed(onnxruntime.gpu_releases()):
+        build = onnxruntime.gpu_build(version)
+        if (
+            build
+            and build.cuda_major == cuda
+            and build.cudnn_major == cudnn
+            and (not python or python in build.python)
+        ):
+            return version
+    return ""
+
+
+def _dotted(version: str) -> tuple[int, ...]:
+    parts = version.split(".")[:2]
+    return tuple(int(part) for part in parts if part.isdigit())
