@@ -1,0 +1,540 @@
+"""Reads shell text with the bash grammar of tree-sitter.
+
+https://github.com/tree-sitter/tree-sitter-bash. It recovers from text that is no shell; what it could not read is
+told by ``Script.broken``.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from layerwright.lint.shell.model import Chain, Command, Element, Expansion, Redirect, Script, Word
+from layerwright.lint.shell.programs import unwrapped
+from layerwright.lint.source import Piece
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+__all__ = ["read_script"]
+
+_DEEPEST: Final = 150
+"""Nested commands; Python's own stack is the limit, and no sane script comes near."""
+
+_WORDS = frozenset({
+    "word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "number", "simple_expansion",
+    "expansion", "command_substitution", "process_substitution", "brace_expression", "extglob_pattern", "regex",
+    "arithmetic_expansion", "test_operator", "variable_name", "special_variable_name",
+})  # fmt: skip
+_JOINS = frozenset({";", "&", ";;", "\n", ";&", ";;&"})
+_OPERATORS = frozenset({"&&", "||", "|", "|&"})
+_ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "e": "\x1b", "0": "\0"}
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
+
+
+@cache
+def _parser() -> "Parser":
+    import tree_sitter_bash  # noqa: PLC0415 - start-up
+    from tree_sitter import Language, Parser  # noqa: PLC0415 - start-up
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def read_script(piece: Piece) -> Script:
+    """Read shell text."""
+    reader = _Reader(piece)
+    reader.read()
+    return Script(
+        piece=piece,
+        commands=tuple(reader.commands),
+        chains=tuple(reader.chains),
+        functions=tuple(reader.functions),
+        patterns=tuple(reader.patterns),
+        cases=tuple(reader.cases),
+        broken=reader.broken,
+    )
+
+
+class _Place(Struct, frozen=True):
+    """What surrounds a statement."""
+
+    function: str = ""
+    tested: bool = False
+    substitution: bool = False
+    depth: int = 0
+
+
+class _Reader:
+    def __init__(self, piece: Piece, depth: int = 0) -> None:
+        self.piece = piece
+        self.commands: list[Command] = []
+        self.chains: list[Chain] = []
+        self.functions: list[str] = []
+        self.patterns: list[tuple[str, int]] = []
+        self.cases: list[tuple[str, int, tuple[tuple[str, str], ...]]] = []
+        self.broken = -1
+        self._nested = depth
+        self._behind: list[Word] = []
+        self._offsets: Sequence[int] = _offsets(piece.text)
+
+    def read(self) -> None:
+        data = self.piece.text.encode("utf-8", "surrogatepass")
+        root = _parser().parse(data).root_node
+        if root.has_error:
+            self.broken = self._broken(root)
+        self._body(root.children, _Place())
+
+    # -- places
+
+    def _start(self, node: "Node") -> int:
+        return self._offsets[node.start_byte] if self._offsets else node.start_byte
+
+    def _stop(self, node: "Node") -> int:
+        return self._offsets[node.end_byte] if self._offsets else node.end_byte
+
+    def _raw(self, node: "Node") -> str:
+        return self.piece.text[self._start(node) : self._stop(node)]
+
+    def _broken(self, root: "Node") -> int:
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            if node.is_error or node.is_missing:
+                return self._start(node)
+            waiting += [child for child in reversed(node.children) if child.has_error or child.is_missing]
+        return self._start(root)
+
+    # -- statements
+
+    def _body(self, nodes: "Sequence[Node]", place: _Place) -> None:
+        """Statements that follow each other."""
+        for index, node in enumerate(nodes):
+            if not node.is_named or node.type == "comment":
+                continue
+            after = nodes[index + 1].type if index + 1 < len(nodes) else ""
+            if after not in _JOINS:
+                after = "\n" if index + 1 < len(nodes) else ""
+            self._chain(node, place, after)
+
+    def _chain(self, node: "Node", place: _Place, terminator: str) -> None:
+        """A statement with all that is joined to it by && and ||."""
+        items: list[Node] = []
+        operators: list[str] = []
+        while node.type == "list" and len(node.children) >= 3:  # noqa: PLR2004 - left, operator, right
+            items.insert(0, node.children[-1])
+            operators.insert(0, next((one.type for one in node.children if one.type in _OPERATORS), "&&"))
+            node = node.children[0]
+        items.insert(0, node)
+        elements = []
+        for index, item in enumerate(items):
+            before = operators[index - 1] if index else ""
+            after = operators[index] if index < len(operators) else terminator
+            first = len(self.commands)
+            self._statement(item, place, before, after)
+            elements.append(
+                Element(
+                    kind=item.type,
+                    first=first,
+                    last=len(self.commands),
+                    start=self._start(item),
+                    stop=self._stop(item),
+                )
+            )
+        if all(item.type in _WORDS for item in items):
+            return
+        self.chains.append(
+            Chain(
+                elements=tuple(elements),
+                operators=tuple(operators),
+                terminator=terminator,
+                tested=place.tested,
+                function=place.function,
+                depth=place.depth,
+            )
+        )
+
+    def _statement(  # noqa: C901 - one case a kind of node
+        self, node: "Node", place: _Place, before: str, after: str, redirects: tuple[Redirect, ...] = ()
+    ) -> None:
+        if place.depth > _DEEPEST:
+            self.broken = self._start(node) if self.broken < 0 else self.broken
+            return
+        inner = replace(place, depth=place.depth + 1)
+        match node.type:
+            case "command" | "declaration_command" | "unset_command" | "test_command":
+                self._command(node, place, before, after, redirects)
+            case "variable_assignment" | "variable_assignments":
+                self._assignments(node, place, before, after)
+            case "redirected_statement":
+                self._redirected(node, inner, before, after)
+            case "pipeline":
+                parts = [child for child in node.children if child.is_named]
+                for index, part in enumerate(parts):
+                    self._statement(
+                        part,
+                        inner,
+                        "|" if index else before,
+                        "|" if index + 1 < len(parts) else after,
+                    )
+            case "negated_command":
+                for child in node.children:
+                    if child.is_named:
+                        self._statement(child, replace(inner, tested=True), before, after)
+            case "list":
+                self._chain(node, inner, after)
+            case "function_definition":
+                name = node.child_by_field_name("name")
+                label = self._raw(name) if name is not None else ""
+                self.functions.append(label)
+                body = node.child_by_field_name("body")
+                if body is not None:
+                    self._statement(body, _Place(function=label, depth=inner.depth), "", "")
+            case "if_statement" | "while_statement" | "elif_clause":
+                self._conditional(node, inner)
+            case "case_statement":
+                self._case(node, inner)
+            case _ if node.type in _WORDS or node.type in {"comment", "heredoc_body"}:
+                self._inside(node, inner)
+            case _:
+                self._body(node.children, inner)
+
+    def _conditional(self, node: "Node", place: _Place) -> None:
+        condition, rest = [], []
+        seen = False
+        for child in node.children:
+            seen = seen or child.type in {"then", "do_group"}
+            (rest if seen else condition).append(child)
+        self._body(condition, replace(place, tested=True))
+        self._body(rest, place)
+
+    def _case(self, node: "Node", place: _Place) -> None:
+        value = node.child_by_field_name("value")
+        items = []
+        for item in node.children:
+            if item.type != "case_item":
+                continue
+            split = next((index for index, child in enumerate(item.children) if child.type == ")"), 0)
+            patterns = [child for child in item.children[:split] if child.is_named]
+            for pattern in patterns:
+                self.patterns.append((self._word(pattern).text, self._start(pattern)))
+            body = item.children[split + 1 :]
+            text = self.piece.text[self._start(body[0]) : self._stop(item)] if body else ""
+            items.append(("|".join(self._raw(pattern) for pattern in patterns), text))
+            self._body(body, place)
+        self.cases.append((self._raw(value) if value is not None else "", self._start(node), tuple(items)))
+
+    def _redirected(self, node: "Node", place: _Place, before: str, after: str) -> None:
+        body = node.child_by_field_name("body")
+        redirects = [self._redirect(child) for child in node.children if child.type.endswith("_redirect")]
+        flat = tuple(one for many in redirects for one in many)
+        # The grammar counts words behind a redirection's target to it; they are the command's.
+        self._behind = [
+            self._word(word)
+            for one in node.children
+            if one.type == "file_redirect"
+            for word in [child for child in one.children if child.type in _WORDS][1:]
+        ]
+        # `cmd <<EOF | other` and `cmd <<EOF && other` hang on the here-document's node.
+        behind = [
+            child
+            for one in node.children
+            if one.type == "heredoc_redirect"
+            for child in one.children
+            if child.type in {"pipeline", "list", "command"} or child.type in _OPERATORS
+        ]
+        joint = next((one.type for one in behind if one.type in _OPERATORS), "")
+        if body is not None:
+            self._statement(body, place, before, joint or ("|" if behind else after), flat)
+        elif flat:
+            self._add(node, (), (), flat, place, before, after)
+        for one in behind:
+            if one.is_named:
+                self._statement(one, place, joint or "|", after)
+
+    # -- commands
+
+    def _command(
+        self, node: "Node", place: _Place, before: str, after: str, redirects: tuple[Redirect, ...]
+    ) -> None:
+        words: list[Word] = []
+        assignments: list[tuple[str, Word]] = []
+        found = list(redirects)
+        if node.type == "test_command":
+            words = [self._word(leaf) for leaf in self._leaves(node)]
+            words.insert(0, self._plain(node.children[0]))
+        else:
+            for child in node.children:
+                if child.type == "variable_assignment":
+                    assignments.append(self._assignment(child))
+                    if node.type == "declaration_command":
+                        words.append(self._word(child))
+                elif child.type == "command_name":
+                    words.append(self._word(child.children[0] if child.child_count == 1 else child))
+                elif child.type.endswith("_redirect"):
+                    found += self._redirect(child)
+                elif child.type in _WORDS:
+                    words.append(self._word(child))
+                elif not child.is_named and child.type.isalpha():
+                    words.append(self._plain(child))
+        words = _without_stray([*words, *self._behind])
+        self._behind = []
+        self._add(node, tuple(words), tuple(assignments), tuple(found), place, before, after)
+        self._inside(node, place)
+
+    def _assignments(self, node: "Node", place: _Place, before: str, after: str) -> None:
+        nodes = node.children if node.type == "variable_assignments" else [node]
+        found = tuple(self._assignment(child) for child in nodes if child.type == "variable_assignment")
+        self._add(node, (), found, (), place, before, after)
+        self._inside(node, place)
+
+    def _add(
+        self,
+        node: "Node",
+        words: tuple[Word, ...],
+        assignments: tuple[tuple[str, Word], ...],
+        redirects: tuple[Redirect, ...],
+        place: _Place,
+        before: str,
+        after: str,
+    ) -> None:
+        wrappers, program, arguments = unwrapped(words)
+        self.commands.append(
+            Command(
+                piece=self.piece,
+                words=words,
+                program=program,
+                arguments=arguments,
+                wrappers=wrappers,
+                assignments=assignments,
+                redirects=redirects,
+                start=self._start(node),
+                stop=self._stop(node),
+                before=before,
+                after=after,
+                tested=place.tested,
+                function=place.function,
+                substitution=place.substitution,
+            )
+        )
+        self._scripts_in(program, arguments, place)
+
+    def _scripts_in(self, program: str, arguments: Sequence[Word], place: _Place) -> None:
+        """``sh -c 'text'`` and ``eval 'text'``: the text is read as a script, and its commands join ours."""
+        if self._nested > 3:  # noqa: PLR2004 - a quoted script in a quoted script in a quoted script
+            return
+        word: Word | None = None
+        if program in _SHELLS:
+            for index, one in enumerate(arguments[:-1]):
+                if one.text.startswith("-") and not one.text.startswith("--") and "c" in one.text:
+                    word = arguments[index + 1]
+                    break
+                if not one.text.startswith("-"):
+                    break
+        elif program == "eval" and len(arguments) == 1:
+            word = arguments[0]
+        if word is None or not (word.literal or " " in word.text) or not word.text.strip():
+            return
+        parts = [(self.piece.at(start), text) for start, text in word.parts]
+        inner = _Reader(Piece.joined(self.piece.source, parts), self._nested + 1)
+        inner.read()
+        self.commands += [
+            replace(command, function=place.function, substitution=place.substitution) for command in inner.commands
+        ]
+
+    def _leaves(self, node: "Node") -> "Iterator[Node]":
+        """Words of a test, in order."""
+        for child in node.children:
+            if child.type in _WORDS and child.type != "test_operator":
+                yield child
+            elif child.type == "test_operator" or not child.is_named:
+                if child.type not in {"[", "]", "[[", "]]", "((", "))"}:
+                    yield child
+            else:
+                yield from self._leaves(child)
+
+    def _inside(self, node: "Node", place: _Place) -> None:
+        """Commands of substitutions inside words."""
+        waiting = list(reversed(node.children))
+        while waiting:
+            child = waiting.pop()
+            if child.type in {"command_substitution", "process_substitution"}:
+                self._body(
+                    child.children,
+                    replace(place, substitution=True, tested=False, depth=place.depth + 1),
+                )
+            else:
+                waiting += reversed(child.children)
+
+    def _assignment(self, node: "Node") -> tuple[str, Word]:
+        name = node.child_by_field_name("name")
+        value = node.child_by_field_name("value")
+        end = self._stop(node)
+        word = self._word(value) if value is not None else Word(text="", raw="", start=end, stop=end)
+        return (self._raw(name) if name is not None else "", word)
+
+    def _redirect(self, node: "Node") -> list[Redirect]:
+        operator = next((child.type for child in node.children if not child.is_named), "")
+        start, stop = self._start(node), self._stop(node)
+        if node.type == "heredoc_redirect":
+            return [*self._heredoc(node, operator)]
+        words = [child for child in node.children if child.type in _WORDS]
+        if not words:
+            return []
+        target = self._word(words[0])
+        return [
+            Redirect(operator=operator, target=target.text, start=start, stop=target.stop or stop, target_start=target.start)
+        ]
+
+    def _heredoc(self, node: "Node", operator: str) -> Iterator[Redirect]:
+        begin = next((child for child in node.children if child.type == "heredoc_start"), None)
+        body = next((child for child in node.children if child.type == "heredoc_body"), None)
+        name = self._raw(begin) if begin is not None else ""
+        piece = self.piece.part(self._start(body), self._stop(body)) if body is not None else None
+        start = self._start(node)
+        yield Redirect(
+            operator=operator,
+            target=name.strip("'\"\\"),
+            start=start,
+            stop=start + len(operator) + len(name),
+            target_start=self._start(begin) if begin is not None else start,
+            body=piece,
+            expand=not any(sign in name for sign in "'\"\\"),
+        )
+        for child in node.children:
+            if child.type == "file_redirect":
+                yield from self._redirect(child)
+
+    # -- words
+
+    def _plain(self, node: "Node") -> Word:
+        start, text = self._start(node), self._raw(node)
+        return Word(text=text, raw=text, start=start, stop=self._stop(node), parts=((start, text),))
+
+    def _word(self, node: "Node") -> Word:
+        parts: list[tuple[int, str]] = []
+        expansions: list[Expansion] = []
+        substituted = self._fill(node, parts, expansions, quoted=False, depth=0)
+        return Word(
+            text="".join(text for _, text in parts),
+            raw=self._raw(node),
+            start=self._start(node),
+            stop=self._stop(node),
+            parts=tuple(parts),
+            expansions=tuple(expansions),
+            substituted=substituted,
+            quoted=node.type in {"string", "raw_string", "ansi_c_string", "translated_string"},
+        )
+
+    def _fill(
+        self, node: "Node", parts: list[tuple[int, str]], expansions: list[Expansion], *, quoted: bool, depth: int
+    ) -> bool:
+        """Texts and variables of a word's node; True when a command's output is put in."""
+        start, raw = self._start(node), self._raw(node)
+        match node.type:
+            case "raw_string":
+                parts.append((start + 1, raw[1:-1]))
+            case "ansi_c_string":
+                parts += _unescaped(raw[2:-1], start + 2, _ANSI)
+            case "simple_expansion" | "expansion":
+                parts.append((start, raw))
+                expansions.append(self._expansion(node, quoted=quoted))
+                return any(child.type == "command_substitution" for child in node.children)
+            case "command_substitution" | "process_substitution" | "arithmetic_expansion":
+                parts.append((start, raw))
+                return True
+            case "string":
+                return self._string(node, parts, expansions, depth)
+            case "concatenation" | "translated_string" | "variable_assignment" | "command_name" if depth < _DEEPEST:
+                substituted, at = False, start
+                for child in node.children:
+                    if self._start(child) > at:
+                        parts.append((at, self.piece.text[at : self._start(child)]))
+                    substituted |= self._fill(child, parts, expansions, quoted=quoted, depth=depth + 1)
+                    at = self._stop(child)
+                return substituted
+            case _:
+                parts += _unescaped(raw, start, None)
+        return False
+
+    def _string(
+        self, node: "Node", parts: list[tuple[int, str]], expansions: list[Expansion], depth: int
+    ) -> bool:
+        """Double quotes: text between the variables stays as it stands, but for escapes."""
+        substituted = False
+        at, end = self._start(node) + 1, self._stop(node) - 1
+        for child in node.children:
+            if child.type in {"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"}:
+                parts += _unescaped(self.piece.text[at : self._start(child)], at, {})
+                substituted |= self._fill(child, parts, expansions, quoted=True, depth=depth + 1)
+                at = self._stop(child)
+        parts += _unescaped(self.piece.text[at:end], at, {})
+        return substituted
+
+    def _expansion(self, node: "Node", *, quoted: bool) -> Expansion:
+        raw = self._raw(node)
+        name = next(
+            (
+                self._raw(child)
+                for child in node.children
+                if child.type in {"variable_name", "special_variable_name", "subscript"}
+            ),
+            raw.strip("${}"),
+        )
+        inside = raw[2:-1] if raw.startswith("${") else raw[1:]
+        _, _, rest = inside.partition(name)
+        operator = next((sign for sign in (":-", ":?", ":+", ":=", "-", "?", "+", "=", "#", "%", "/") if rest.startswith(sign)), "")
+        return Expansion(
+            name=name,
+            quoted=quoted,
+            operator=operator,
+            default=rest[len(operator) :] if operator else "",
+            start=self._start(node),
+            stop=self._stop(node),
+        )
+
+
+def _without_stray(words: list[Word]) -> list[Word]:
+    """Words without the line feed that the grammar makes of a backslash before an empty line."""
+    return [word for word in words if word.raw.strip() not in {"", "\\"} or word.quoted]
+
+
+def _unescaped(text: str, start: int, escapes: "dict[str, str] | None") -> Iterator[tuple[int, str]]:
+    """Parts of a text with its backslashes obeyed.
+
+    Args:
+        text: as written.
+        start: its place.
+        escapes: None outside quotes (any character can be escaped), empty in double quotes (only ``$ ` " \\``),
+            else what stands for what.
+    """
+    at = 0
+    index = text.find("\\")
+    while 0 <= index < len(text) - 1:
+        following = text[index + 1]
+        if following == "\n":
+            made: str | None = ""
+        elif escapes is None:
+            made = following
+        elif not escapes:
+            made = following if following in '$`"\\' else None
+        else:
+            made = escapes.get(following)
+        if made is not None:
+            yield start + at, text[at:index]
+            yield start + index + (1 if made == following else 0), made
+            at = index + 2
+        index = text.find("\\", index + 2)
+    yield start + at, text[at:]
+
+
+def _offsets(text: str) -> Sequence[int]:
+    """Which character each byte belongs to; empty when bytes are characters."""
+    if text.isascii():
+        return ()
+    offsets = []
+    for index, sign in enumerate(text):
+        offsets += [index] * len(sign.encode("utf-8", "surrogatepass"))
+    offsets.append(len(text))
+    return offsets
