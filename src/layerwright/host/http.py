@@ -17,7 +17,7 @@ from layerwright.core.errors import IntegrityError, NetworkError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Body", "HttpClient", "HttpStatusError", "ca_bundle", "proxies"]
+__all__ = ["Body", "HttpClient", "HttpStatusError", "RangesRefusedError", "ca_bundle", "proxies"]
 
 _SYSTEM_BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -58,6 +58,10 @@ class HttpStatusError(NetworkError):
     def __init__(self, what: str, *, status: int, hint: str = "") -> None:
         super().__init__(what, hint=hint)
         self.status = status
+
+
+class RangesRefusedError(NetworkError):
+    """A server cannot send a piece of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,48 @@ class HttpClient:
                         raise NetworkError(f"{mask_credentials(url)} answers with more than {limit} bytes")
                 kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
                 return Body(data=bytes(data), content_type=kind, url=response.url)
+
+        return self._retry(url, attempt)
+
+    def read_range(
+        self, url: str, begin: int, size: int, *, total: int, credentials: Credentials | None = None
+    ) -> bytes:
+        """A piece of a file.
+
+        Args:
+            url: address.
+            begin: place of the first byte.
+            size: bytes, at least one.
+            total: bytes of the whole file, as the caller knows it.
+            credentials: user and password for Basic auth.
+
+        Raises:
+            RangesRefusedError: the server would send the whole file; nothing of it was read.
+            IntegrityError: the file has another size.
+            HttpStatusError, NetworkError: as for ``get``.
+        """
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={begin}-{begin + size - 1}"}
+
+        def attempt() -> bytes:
+            with self._request("GET", url, headers=headers, credentials=credentials) as response:
+                if response.status_code != _PARTIAL:
+                    raise RangesRefusedError(f"{mask_credentials(url)} cannot be read in pieces")
+                stated = response.headers.get("Content-Range", "")
+                if not _starts_at(stated, begin):
+                    raise RangesRefusedError(f"{mask_credentials(url)} sends another piece than asked")
+                whole = stated.rpartition("/")[2].strip()
+                if whole.isdecimal() and int(whole) != total:
+                    raise IntegrityError(f"{mask_credentials(url)} has {whole} bytes, not {total}")
+                data = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    data += chunk
+                    if len(data) > size:
+                        raise RangesRefusedError(f"{mask_credentials(url)} sends more than was asked")
+                if len(data) < size:
+                    raise _AgainError(
+                        f"{mask_credentials(url)} sends {len(data)} bytes where {size} were asked"
+                    )
+                return bytes(data)
 
         return self._retry(url, attempt)
 

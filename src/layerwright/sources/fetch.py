@@ -7,16 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
-from layerwright.core.addresses import mask_credentials
-from layerwright.core.errors import IntegrityError, LayerwrightError, NetworkError, UsageError
+from layerwright.core.errors import IntegrityError, LayerwrightError, NetworkError
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted
 from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient, HttpStatusError
 from layerwright.lock.model import LockedFile, LockedSource, LockedWheel
-from layerwright.sources.choose import local_path, same_host
-from layerwright.sources.credentials import Credentials, address_credentials
-from layerwright.sources.indexes import PYPI, IndexFile, IndexReader, Site, file_name, index_sites
+from layerwright.sources.choose import local_path
+from layerwright.sources.indexes import file_name
+from layerwright.sources.locate import CHANGED, Located, Locator, origin
 from layerwright.spec.model import Index
 from layerwright.store.store import Store
 
@@ -53,27 +52,17 @@ class _Wanted:
     @property
     def origin(self) -> str:
         """Where it comes from, for people."""
-        return f"index {self.index}" if self.index else mask_credentials(self.url)
+        return origin(self.index, self.url)
 
     def wrong(self, found: IntegrityError) -> IntegrityError:
         """The error for other bytes than those that were asked for: the spec states digests of files itself."""
         author = "spec" if self.room == "files" else "lock"
         hint = (
-            _CHANGED
-            if author == "lock"
-            else "if the file is the one you mean, write its digest into the spec"
+            CHANGED if author == "lock" else "if the file is the one you mean, write its digest into the spec"
         )
         return IntegrityError(
             f"{self.file} from {self.origin} is not what the {author} says: {found.what}", hint=hint
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """Where a wanted file is to be had."""
-
-    address: str
-    credentials: Credentials | None = None
 
 
 class _StoppedError(Exception):
@@ -105,13 +94,10 @@ class Fetcher:
         http: HttpClient | None = None,
     ) -> None:
         self._store = store
-        self._host = host
         self._reporter = reporter
-        self._indexes = indexes
         self._root = root
         self._http = http or HttpClient(variables=host.variables, offline=offline)
-        self._reader = IndexReader(self._http)
-        self._known_sites: Mapping[str, Site] | None = None
+        self._locator = Locator(self._http, host, indexes, root)
 
     def fetch_wheels(self, wheels: Sequence[LockedWheel]) -> None:
         """Bring wheels into the room ``wheels``; errors as for ``fetch``."""
@@ -204,7 +190,7 @@ class Fetcher:
             self._download(item, found, part, moved)
             self._adopt(item, part)
 
-    def _download(self, item: _Wanted, found: _Found, part: Path, moved: Callable[[int], None]) -> None:
+    def _download(self, item: _Wanted, found: Located, part: Path, moved: Callable[[int], None]) -> None:
         try:
             with self._store.filling(item.room, item.sha256, size=item.size):
                 self._http.download(
@@ -227,48 +213,15 @@ class Fetcher:
         except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
             raise NetworkError(f"{item.title}: cannot read {path}: {error.strerror}") from error
 
-    def _find(self, item: _Wanted) -> _Found:
-        if item.url:
-            return _Found(address=item.url, credentials=address_credentials(item.url, self._host))
-        site = self._site(item.index)
-        listed = self._reader.find(site, item.package, item.file, item.sha256)
-        if listed is None:
-            raise self._not_listed(item, site)
-        return self._found(site, listed)
-
-    def _found(self, site: Site, listed: IndexFile) -> _Found:
-        if site.url and same_host(listed.url, site.url):
-            return _Found(address=listed.url, credentials=site.credentials)
-        return _Found(address=listed.url, credentials=address_credentials(listed.url, self._host))
-
-    def _not_listed(self, item: _Wanted, site: Site) -> NetworkError | IntegrityError:
-        for listed in self._reader.files(site, item.package):
-            if listed.file == item.file:
-                return IntegrityError(
-                    f"{item.file} from {item.origin} is not what the lock says:"
-                    f" expected sha256 {item.sha256}, the index has {listed.sha256}",
-                    hint=_CHANGED,
-                )
-        return NetworkError(
-            f"{item.title}: index {item.index} does not list {item.file}",
-            hint=f"it may have been deleted there; lock again: layerwright lock --upgrade {item.package}",
+    def _find(self, item: _Wanted) -> Located:
+        return self._locator.find(
+            title=item.title,
+            file=item.file,
+            sha256=item.sha256,
+            index=item.index,
+            package=item.package,
+            url=item.url,
         )
-
-    def _site(self, name: str) -> Site:
-        if self._known_sites is None:
-            self._known_sites = {
-                site.name: site for site in index_sites(self._indexes, self._host, self._root)
-            }
-        if name not in self._known_sites and name == PYPI:
-            # locked before the spec named a default of its own
-            sites = index_sites({}, self._host, self._root)
-            self._known_sites = {**self._known_sites, PYPI: sites[0]}
-        if name not in self._known_sites:
-            raise UsageError(
-                f"the lock names the index {name!r}, which the spec does not have",
-                hint="run `layerwright lock`",
-            )
-        return self._known_sites[name]
 
     def _refuse_offline(self, todo: Iterable[_Wanted]) -> None:
         """Name everything at once that only the network can give."""
@@ -290,10 +243,7 @@ class Fetcher:
         if item.url:
             path = local_path(item.url, self._root)
             return path is not None and path.is_file()
-        return self._site(item.index).folder is not None
-
-
-_CHANGED: Final = "somebody changed it, or a proxy did; if the change is meant, lock it again"
+        return self._locator.site(item.index).folder is not None
 
 
 @dataclass(frozen=True, slots=True)

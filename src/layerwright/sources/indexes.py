@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from layerwright.core.addresses import mask_credentials, split_userinfo
@@ -34,6 +34,7 @@ _ACCEPT: Final = (
 )
 _PAGE_LIMIT: Final = 128 << 20
 _NOT_FOUND: Final = (404, 410)
+_METADATA_KEYS: Final = ("data-core-metadata", "data-dist-info-metadata")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,12 +69,16 @@ class IndexFile:
         url: absolute address, ``file://`` for folders.
         sha256: 64 hexadecimal digits, empty when the index does not say.
         size: bytes, 0 when the index does not say.
+        metadata: the index serves the wheel's METADATA at this address with ``.metadata`` at its end (PEP 658).
+        metadata_sha256: digest of that METADATA, empty when the index does not say.
     """
 
     file: str
     url: str
     sha256: str = ""
     size: int = 0
+    metadata: bool = False
+    metadata_sha256: str = ""
 
 
 def variable_name(index: str) -> str:
@@ -233,17 +238,23 @@ def _json_files(data: bytes, base: str) -> tuple[IndexFile, ...]:
     """Files of a PEP 691 page."""
     try:
         rows = json.loads(data)["files"]
-        return tuple(
-            IndexFile(
-                file=str(row["filename"]),
-                url=urljoin(base, str(row["url"])),
-                sha256=str(row.get("hashes", {}).get("sha256", "")).lower(),
-                size=int(row.get("size") or 0),
-            )
-            for row in rows
-        )
+        return tuple(_json_file(row, base) for row in rows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"{mask_credentials(base)} is no index page as PEP 691 describes it") from error
+
+
+def _json_file(row: Mapping[str, Any], base: str) -> IndexFile:
+    # PEP 714: core-metadata goes before the name that PEP 658 gave it by mistake
+    offered = row.get("core-metadata", row.get("dist-info-metadata", False))
+    digest = str(offered.get("sha256", "")).lower() if isinstance(offered, dict) else ""
+    return IndexFile(
+        file=str(row["filename"]),
+        url=urljoin(base, str(row["url"])),
+        sha256=str(row.get("hashes", {}).get("sha256", "")).lower(),
+        size=int(row.get("size") or 0),
+        metadata=bool(offered),
+        metadata_sha256=digest if _SHA256.fullmatch(digest) else "",
+    )
 
 
 def _html_files(data: bytes, base: str) -> tuple[IndexFile, ...]:
@@ -251,30 +262,45 @@ def _html_files(data: bytes, base: str) -> tuple[IndexFile, ...]:
     parser = _Links(base)
     parser.feed(data.decode("utf-8", "replace"))
     files = []
-    for link in parser.links:
+    for link, offered in parser.links:
         address, fragment = urldefrag(urljoin(parser.base, link))
-        kind, _, value = fragment.partition("=")
-        sha256 = value.lower() if kind == "sha256" and _SHA256.fullmatch(value.lower()) else ""
         file = file_name(address)
         if file:
-            files.append(IndexFile(file=file, url=address, sha256=sha256))
+            files.append(
+                IndexFile(
+                    file=file,
+                    url=address,
+                    sha256=_stated_sha256(fragment),
+                    metadata=offered is not None and offered.lower() != "false",
+                    metadata_sha256=_stated_sha256(offered or ""),
+                )
+            )
     return tuple(files)
 
 
+def _stated_sha256(text: str) -> str:
+    """The digest in ``sha256=…``, empty when it is none."""
+    kind, _, value = text.partition("=")
+    return value.lower() if kind == "sha256" and _SHA256.fullmatch(value.lower()) else ""
+
+
 class _Links(HTMLParser):
-    """Collects the addresses of ``<a>``."""
+    """Collects the addresses of ``<a>``, with what each says of METADATA beside the file (PEP 658, PEP 714)."""
 
     def __init__(self, base: str) -> None:
         super().__init__()
         self.base = base
-        self.links: list[str] = []
+        self.links: list[tuple[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take one tag."""
-        address = dict(attrs).get("href")
+        named = dict(attrs)
+        address = named.get("href")
         if not address:
             return
         if tag == "a":
-            self.links.append(address)
+            key = next((key for key in _METADATA_KEYS if key in named), "")
+            # an attribute without a value offers the file, too
+            self.links.append((address, (named[key] or "true") if key else None))
         elif tag == "base":
             self.base = urljoin(self.base, address)
