@@ -230,15 +230,18 @@ def top_level(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found)[:2000])
 
 
-def read_wheel_file(path: Path, *, sha256: str = "", scratch: Path | None = None) -> WheelFacts:
-    """Read a wheel on this machine.
+def read_wheel_file(
+    path: Path, *, file: str = "", sha256: str = "", scratch: Path | None = None
+) -> WheelFacts:
+    """Read a wheel on this machine; ``file`` is its name when its path has another, the rest as for ``read_wheel``.
 
     Raises:
         WheelError: it is no wheel that can be read.
         OSError: it cannot be opened.
     """
-    with path.open("rb") as file:
+    name = file or path.name
+    with path.open("rb") as opened:
         if path.stat().st_size == 0:
-            raise WheelError(f"the wheel {path.name} is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return read_wheel(BytesAccess(mapped), file=path.name, sha256=sha256, scratch=scratch)
+            raise WheelError(f"the wheel {name} is empty")
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return read_wheel(BytesAccess(mapped), file=name, sha256=sha256, scratch=scratch)
