@@ -29,8 +29,9 @@ class Release(Record, frozen=True, kw_only=True):
     version: str
     cuda_majors: tuple[str, ...]
     size_mb: dict[str, int]
-    requires: tuple[str, ...]
-    soname: str
+    requires: tuple[str, ...] = ()
+    soname: str = ""
+    yanked: bool = False
 
 
 class LibrarySet(Record, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ class Cudnn(Struct, frozen=True, kw_only=True):
     Attributes:
         version: ``9.1.0.70``.
         cuda_majors: with a wheel on PyPI.
-        soname: ``libcudnn.so.9``.
+        soname: ``libcudnn.so.9``; empty when not known.
         sonames: of all its libraries; empty when not known.
     """
 
@@ -106,14 +107,13 @@ def release(version: str) -> Cudnn | None:
         return None
     record = found[-1]
     wheels = " and ".join(record.cuda_majors)
+    named = f" and is {record.soname}" if record.soname else ""
     return Cudnn(
         version=record.version,
         cuda_majors=record.cuda_majors,
         soname=record.soname,
         sonames=_set_of(record.version),
-        evidence=(
-            record.evidence(f"cuDNN {record.version} has wheels for CUDA {wheels} and is {record.soname}"),
-        ),
+        evidence=(record.evidence(f"cuDNN {record.version} has wheels for CUDA {wheels}{named}"),),
     )
 
 

@@ -37,7 +37,7 @@ class Stack(Record, frozen=True, kw_only=True):
 
 
 class Gpu(Record, frozen=True, kw_only=True):
-    """An onnxruntime-gpu release on PyPI, of the x86_64 wheel.
+    """An onnxruntime-gpu release on PyPI, of the x86_64 wheel. Empty and zero: not read.
 
     Attributes:
         cuda_build_from: where in the wheel ``cuda_build`` stands.
@@ -51,8 +51,8 @@ class Gpu(Record, frozen=True, kw_only=True):
     version: str
     cuda_build: str = ""
     cuda_build_from: str = ""
-    cuda_major: str
-    cudnn_major: str
+    cuda_major: str = ""
+    cudnn_major: str = ""
     cudnn_major_from: str = ""
     cudnn_in: str = ""
     linkage: Literal["", "needed", "preload"] = ""
@@ -65,15 +65,16 @@ class Gpu(Record, frozen=True, kw_only=True):
     python: tuple[str, ...]
     python_free_threaded: tuple[str, ...] = ()
     requires_python: str = ""
-    numpy: str
-    numpy_api: Literal[1, 2]
+    numpy: str = ""
+    numpy_api: Literal[0, 1, 2] = 0
     platform_tags: tuple[str, ...]
     arches: tuple[str, ...]
-    glibc_needed: str
-    glibcxx_needed: str
-    sm: tuple[str, ...]
+    glibc_needed: str = ""
+    glibcxx_needed: str = ""
+    sm: tuple[str, ...] = ()
     ptx: tuple[str, ...] = ()
     size_mb: int
+    yanked: bool = False
 
 
 class Cpu(Record, frozen=True, kw_only=True):
@@ -83,10 +84,11 @@ class Cpu(Record, frozen=True, kw_only=True):
     python: tuple[str, ...]
     python_free_threaded: tuple[str, ...] = ()
     requires_python: str = ""
-    numpy: str
+    numpy: str = ""
     numpy_api: Literal[0, 1, 2] = 0
     platform_tags: tuple[str, ...]
     glibc_needed: str = ""
+    yanked: bool = False
 
 
 class Documented(Record, frozen=True, kw_only=True):
@@ -315,20 +317,22 @@ def triton_onnxruntime(release: str) -> Claim[str] | None:
 
 
 def _read(record: Gpu, version: str, documented: list[Documented]) -> GpuBuild:
-    name = f"onnxruntime-gpu {record.version}"
-    majors = f"CUDA {record.cuda_major} and cuDNN {record.cudnn_major}"
-    read = record.binary(f"{name} on PyPI needs {majors}")
-    cuda = [Claim(value=record.cuda_major, evidence=read)]
-    cudnn = [Claim(value=record.cudnn_major, evidence=read)]
+    name = f"onnxruntime-gpu {record.version} on PyPI"
+    cuda: list[Claim[str]] = []
+    cudnn: list[Claim[str]] = []
     if record.cuda_build:
-        text = f"{name} on PyPI was built with CUDA {record.cuda_build} ({record.cuda_build_from})"
-        cuda = [Claim(value=record.cuda_build, evidence=record.evidence(text))]
+        text = f"{name} was built with CUDA {record.cuda_build} ({record.cuda_build_from})"
+        cuda.append(Claim(value=record.cuda_build, evidence=record.evidence(text)))
+    if record.cuda_major and record.cudnn_major:
+        read = record.binary(f"{name} needs CUDA {record.cuda_major} and cuDNN {record.cudnn_major}")
+        cuda += [] if cuda else [Claim(value=record.cuda_major, evidence=read)]
+        cudnn.append(Claim(value=record.cudnn_major, evidence=read))
     for row in documented:
-        text = f"onnxruntime {row.onnxruntime} is documented for CUDA {row.cuda} and cuDNN {row.cudnn}"
-        cuda.append(Claim(value=row.cuda, evidence=row.evidence(text)))
-        cudnn.append(Claim(value=first_parts(row.cudnn, 1), evidence=row.evidence(text)))
+        said = _said(row)
+        cuda.append(Claim(value=row.cuda, evidence=said))
+        cudnn.append(Claim(value=first_parts(row.cudnn, 1), evidence=said))
     built, with_cudnn = settle(cuda, _agree), settle(cudnn)
-    evidence = [read, *built.evidence, *with_cudnn.evidence]
+    evidence = [*with_cudnn.evidence, *built.evidence]
     if record.cuda_needed:
         text = f"the CUDA provider of {name} needs {', '.join(record.cuda_needed)}"
         evidence.append(record.binary(text))
@@ -336,8 +340,8 @@ def _read(record: Gpu, version: str, documented: list[Documented]) -> GpuBuild:
         version=version,
         on_pypi=True,
         cuda=record.cuda_build,
-        cuda_major=record.cuda_major,
-        cudnn_major=record.cudnn_major,
+        cuda_major=record.cuda_major or first_parts(built.value or "", 1),
+        cudnn_major=record.cudnn_major or with_cudnn.value or "",
         cudnn_in=record.cudnn_in,
         linkage=record.linkage,
         cuda_needed=record.cuda_needed,
@@ -360,7 +364,7 @@ def _read(record: Gpu, version: str, documented: list[Documented]) -> GpuBuild:
 
 
 def _documented(version: str, rows: list[Documented]) -> GpuBuild | None:
-    """What the documentation alone says; nothing where its rows (for PyPI and for another index) differ."""
+    """What the documentation alone says; nothing where its rows differ."""
     if not rows:
         return None
     cuda = {first_parts(row.cuda, 1) for row in rows}
@@ -369,15 +373,16 @@ def _documented(version: str, rows: list[Documented]) -> GpuBuild | None:
     build = exact.pop() if len(exact) == 1 else ""
     return GpuBuild(
         version=version,
-        cuda=build if not build.endswith("x") else "",
+        cuda="" if build.endswith("x") else build,
         cuda_major=cuda.pop() if len(cuda) == 1 else "",
         cudnn_major=cudnn.pop() if len(cudnn) == 1 else "",
-        evidence=tuple(
-            row.evidence(
-                f"onnxruntime {row.onnxruntime} is documented for CUDA {row.cuda} and cuDNN {row.cudnn}"
-            )
-            for row in rows
-        ),
+        evidence=strongest_first(_said(row) for row in rows),
+    )
+
+
+def _said(row: Documented) -> Evidence:
+    return row.evidence(
+        f"onnxruntime {row.onnxruntime} is documented for CUDA {row.cuda} and cuDNN {row.cudnn}"
     )
 
 

@@ -50,13 +50,13 @@ class Release(Record, frozen=True, kw_only=True):
     version: str
     python: tuple[str, ...] = ()
     abi3: str = ""
-    requires_python: str
-    numpy: tuple[str, ...]
+    requires_python: str = ""
+    numpy: tuple[str, ...] = ()
     numpy_api: Literal[0, 1, 2] = 0
     numpy_cap_declared: bool | None = None
     platform_tags: tuple[str, ...]
-    cuda: bool
-    qt: bool
+    cuda: bool | None = None
+    qt: bool | None = None
     yanked: bool = False
     glibc_needed: str = ""
 
@@ -78,7 +78,7 @@ class OpenCvBuild(Struct, frozen=True, kw_only=True):
         numpy: its requirement lines on NumPy, with markers.
         numpy_api: 1 built with NumPy 1 headers, 2 with NumPy 2 headers.
         numpy_capped: its requirements keep NumPy 2 out; None when nobody looked.
-        qt: it has windows, and needs graphics libraries of the system for them.
+        qt: it has windows, and needs graphics libraries of the system for them; None when nobody looked.
     """
 
     package: str
@@ -86,7 +86,7 @@ class OpenCvBuild(Struct, frozen=True, kw_only=True):
     numpy: tuple[str, ...] = ()
     numpy_api: int = 0
     numpy_capped: bool | None = None
-    qt: bool = False
+    qt: bool | None = None
     glibc: str = ""
     python: tuple[str, ...] = ()
     abi3: str = ""
@@ -116,8 +116,8 @@ def build(package: str, version: str) -> OpenCvBuild | None:
     """What is recorded of a release on PyPI; None when it is not recorded."""
     for record in load(OpenCvFile).release:
         if record.package == package and same_release(record.version, version):
-            text = f"{package} {record.version} asks for {' and '.join(record.numpy)}"
-            evidence = [record.evidence(text)]
+            asks = " and ".join(record.numpy) or "nothing of NumPy"
+            evidence = [record.evidence(f"{package} {record.version} asks for {asks}")]
             if record.numpy_api:
                 built = f"{package} {record.version} was built with NumPy {record.numpy_api} headers"
                 evidence.append(record.evidence(built))

@@ -27,7 +27,7 @@ _CUDA_TAG = re.compile(r"cu(\d{2,3})(\d)")
 
 
 class Release(Record, frozen=True, kw_only=True):
-    """A release on PyPI; fields are of the x86_64 wheel unless they say otherwise.
+    """A release on PyPI; fields are of the x86_64 wheel unless they say otherwise. Empty and zero: not read.
 
     Attributes:
         cuda_aarch64: empty when that wheel is for the CPU only, None when there is none.
@@ -38,29 +38,30 @@ class Release(Record, frozen=True, kw_only=True):
     """
 
     version: str
-    cuda: str
+    cuda: str = ""
     cuda_aarch64: str | None = None
     cudnn: str = ""
     cudnn_soname: str = ""
-    cuda_libraries: str
+    cuda_libraries: str = ""
     bundled: tuple[str, ...] = ()
-    sonames: tuple[str, ...]
+    sonames: tuple[str, ...] = ()
     cublas: str = ""
     cuda_toolkit: str = ""
     nccl: str = ""
     triton: str = ""
     python: tuple[str, ...]
     python_free_threaded: tuple[str, ...] = ()
-    requires_python: str
+    requires_python: str = ""
     platform_tags: tuple[str, ...]
     arches: tuple[str, ...]
-    glibc_needed: str
-    glibcxx_needed: str
-    glibc_scope: str
-    numpy_api: Literal[1, 2]
+    glibc_needed: str = ""
+    glibcxx_needed: str = ""
+    glibc_scope: str = ""
+    numpy_api: Literal[0, 1, 2] = 0
     sm: tuple[str, ...] = ()
     sm_few_kernels: tuple[str, ...] = ()
     size_mb: int
+    yanked: bool = False
 
 
 class Variant(Record, frozen=True, kw_only=True):
@@ -151,6 +152,7 @@ class TorchBuild(Struct, frozen=True, kw_only=True):
     glibcxx: str = ""
     python: tuple[str, ...] = ()
     requires_python: str = ""
+    yanked: bool = False
     evidence: tuple[Evidence, ...] = ()
     gpu_evidence: tuple[Evidence, ...] = ()
     abi_evidence: tuple[Evidence, ...] = ()
@@ -206,7 +208,7 @@ def build(version: str, architecture: str = "amd64") -> TorchBuild | None:
 
 def _pypi(record: Release, version: str) -> TorchBuild:
     name = f"torch {record.version} on PyPI"
-    evidence = [record.evidence(f"{name} is built for CUDA {record.cuda}")]
+    evidence = [record.evidence(f"{name} is built for CUDA {record.cuda}")] if record.cuda else []
     disagreements: tuple[Disagreement, ...] = ()
     if record.cudnn:
         pinned = record.evidence(f"{name} pins cuDNN {record.cudnn}")
@@ -218,6 +220,8 @@ def _pypi(record: Release, version: str) -> TorchBuild:
     holds = f"libtorch_cuda of {name} holds GPU code for {', '.join(record.sm)} and no PTX"
     needs = f"{name} needs glibc {record.glibc_needed} and GLIBCXX_{record.glibcxx_needed}"
     numpy = f"{name} was built with NumPy {record.numpy_api} headers"
+    abi = [record.binary(needs)] if record.glibc_needed else []
+    abi += [record.binary(numpy)] if record.numpy_api else []
     return TorchBuild(
         version=version,
         on_pypi=True,
@@ -233,9 +237,10 @@ def _pypi(record: Release, version: str) -> TorchBuild:
         glibcxx=record.glibcxx_needed,
         python=record.python + record.python_free_threaded,
         requires_python=record.requires_python,
+        yanked=record.yanked,
         evidence=strongest_first(evidence),
         gpu_evidence=(record.binary(holds),) if record.sm else (),
-        abi_evidence=(record.binary(needs), record.binary(numpy)),
+        abi_evidence=tuple(abi),
         disagreements=disagreements,
     )
 
