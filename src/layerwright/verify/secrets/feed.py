@@ -1,0 +1,66 @@
+"""Bytes that come in pieces, for parsers that ask for so many at a time."""
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+__all__ = ["Asking", "CutShort", "Feed"]
+
+
+class CutShort(Exception):  # noqa: N818 - says what happened
+    """The bytes ended before the parser had what it asked for."""
+
+
+Asking: TypeAlias = Generator[None, None, bytes]
+"""A step of a parser that yields whenever it needs more bytes."""
+
+
+class Feed:
+    """What has come and was not taken yet.
+
+    A parser is a generator: it takes bytes with ``yield from``, and is resumed whenever more have come.
+    """
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._at = 0
+        self.taken = 0
+        self.closed = False
+
+    def add(self, data: bytes) -> None:
+        """More bytes."""
+        self._data = self._data[self._at :] + data if self._at < len(self._data) else data
+        self._at = 0
+
+    def _wait(self, count: int) -> Generator[None, None, None]:
+        while len(self._data) - self._at < count:
+            if self.closed:
+                raise CutShort
+            yield
+
+    def take(self, count: int) -> Asking:
+        """Exactly so many bytes.
+
+        Raises:
+            CutShort: there are fewer.
+        """
+        yield from self._wait(count)
+        piece = self._data[self._at : self._at + count]
+        self._at += count
+        self.taken += count
+        return piece
+
+    def some(self, limit: int) -> Asking:
+        """At least one byte and at most ``limit``; none at the end."""
+        while self._at >= len(self._data):
+            if self.closed:
+                return b""
+            yield
+        piece = self._data[self._at : self._at + limit]
+        self._at += len(piece)
+        self.taken += len(piece)
+        return piece
+
+    def back(self, count: int) -> None:
+        """Give back so many of the bytes that the last call returned."""
+        self._at -= count
+        self.taken -= count
