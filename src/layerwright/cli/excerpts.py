@@ -32,7 +32,7 @@ _WIDEST: Final = 110
 
 _NARROWEST: Final = 40
 _LONGEST_SOURCE: Final = 160
-_CONTROL: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_CONTROL: Final = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 """Unicode categories that move the cursor, turn the direction of text or show nothing."""
 
 
@@ -114,19 +114,10 @@ def source_lines(painter: Painter, where: Location) -> Iterator[str]:
     number = str(where.line) if where.line else ""
     rail = painter.paint("|", "1;34")
     yield f"{painter.paint(f'{number:>4}', '1;34')} {rail} {safe(text)}"
-    if 0 <= column < len(text):
+    if where.marked and 0 <= column < len(text):
         before = cells(safe(text[:column]))
-        marked = painter.paint("^" * cells(safe(_token(text[column:]))), "1;31")
+        marked = painter.paint("^" * cells(safe(where.marked[: len(text) - column])), "1;31")
         yield f"     {rail} {' ' * before}{marked}"
-
-
-def _token(text: str) -> str:
-    """The value, name or word that a text begins with."""
-    if text[0] in "\"'":
-        end = text.find(text[0], 1)
-        return text[: end + 1] if end > 0 else text
-    end = next((position for position, one in enumerate(text) if one.isspace() or one in ",]}#"), len(text))
-    return text[: max(end, 1)]
 
 
 def table(rows: Sequence[Sequence[str]], *, gap: str = "  ") -> list[str]:
@@ -178,7 +169,7 @@ def _origin(member: Member) -> str:
 def fix_lines(painter: Painter, fix: Fix, width: int) -> Iterator[str]:
     """What to do, the line as it should be beside the line it replaces, and what to type."""
     head = "fix"
-    said = safe(fix.text) + (" (checked: nothing clashes then)" if fix.verified else "")
+    said = safe(fix.text) + (" (checked: nothing clashes with it)" if fix.verified else "")
     first, *rest = wrapped(f"{head}: {said}", width, indent="       ")
     yield f"  {painter.paint(head, '1;32')}{first[len(head) :]}"
     yield from rest

@@ -22,6 +22,7 @@ from layerwright.core.events import Notice
 from layerwright.core.findings import (
     LEVELS,
     Finding,
+    Kind,
     Level,
     Place,
     findings_document,
@@ -51,6 +52,7 @@ def findings_result(
     title: str = "",
     sarif: Path | None = None,
     html: Path | None = None,
+    kinds: Iterable[Kind] = (),
     details: "Callable[[], Details] | None" = None,
 ) -> int:
     """Give findings out the way the command line asks for.
@@ -63,6 +65,7 @@ def findings_result(
         title: heading of the page, such as ``layerwright verify receipts:1.2.0``.
         sarif: file for SARIF 2.1.0; ``-`` prints it in place of the text.
         html: file for the report as a page.
+        kinds: what is known of the findings' codes, for SARIF.
         details: gives what the page shows beside the findings; called only when a page is asked for.
 
     Returns:
@@ -78,7 +81,10 @@ def findings_result(
         from layerwright import __version__  # noqa: PLC0415 - start-up
         from layerwright.reports.sarif import sarif_document  # noqa: PLC0415 - start-up
 
-        document = sarif_document(found, version=__version__, folder=context.session.start)
+        folder = context.session.start
+        document = sarif_document(
+            found, version=__version__, folder=folder, root=_repository(folder), kinds=kinds
+        )
         text = json.dumps(document, ensure_ascii=False, indent=1)
         if sarif == _STANDARD_OUTPUT:
             terminal.print(text)
@@ -97,6 +103,11 @@ def findings_result(
         print_findings(aside, found, strict=strict, scope=scope)
     failing = ("error", "unknown") if strict else ("error",)
     return 1 if any(one.level in failing for one in found) else 0
+
+
+def _repository(folder: Path) -> Path:
+    """The folder of the repository that the folder lies in; the folder itself when it lies in none."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
 
 
 def _write(context: "Context", path: Path, text: str) -> None:

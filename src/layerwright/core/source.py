@@ -29,3 +29,15 @@ class Location(Struct, frozen=True, kw_only=True):
             if self.column:
                 place += f":{self.column}"
         return f"{place} [{self.key}]" if self.key else place
+
+    @property
+    def marked(self) -> str:
+        """The value, name or word of the line that begins at the column; empty when line or column are unknown."""
+        rest = self.text[self.column - 1 :].rstrip() if self.column else ""
+        if not rest or rest[0].isspace():
+            return ""
+        if rest[0] in "\"'":
+            end = rest.find(rest[0], 1)
+            return rest[: end + 1] if end > 0 else rest
+        end = next((at for at, one in enumerate(rest) if one.isspace() or one in ",]}#"), len(rest))
+        return rest[: max(end, 1)]

@@ -60,7 +60,8 @@ def html_page(findings: Sequence[Finding] | None, *, title: str, details: Detail
     script = _asset("report.js")
     body = tag(
         "body",
-        _header(title, details, [(key, name) for key, name, _ in sections]),
+        _header(title, details),
+        _navigation([(key, name) for key, name, _ in sections]),
         tag("main", (tag("section", content, id=key, aria_label=name) for key, name, content in sections)),
         tag("footer", "Made by layerwright. This file is whole: it loads nothing and sends nothing."),
         _data(data),
@@ -78,15 +79,14 @@ def html_page(findings: Sequence[Finding] | None, *, title: str, details: Detail
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _header(title: str, details: Details, sections: Sequence[tuple[str, str]]) -> Markup:
+def _header(title: str, details: Details) -> Markup:
     facts = [tag("div", tag("dt", label), tag("dd", value)) for label, value in details.facts if value]
+    return tag("header", tag("h1", title), tag("dl", facts, class_="facts") if facts else None)
+
+
+def _navigation(sections: Sequence[tuple[str, str]]) -> Markup | None:
     links = [tag("a", name, href=f"#{key}") for key, name in sections]
-    return tag(
-        "header",
-        tag("h1", title),
-        tag("dl", facts, class_="facts") if facts else None,
-        tag("nav", links, aria_label="Sections") if len(links) > 1 else None,
-    )
+    return tag("nav", tag("div", links), aria_label="Sections") if len(links) > 1 else None
 
 
 def _asset(name: str) -> str:

@@ -4,7 +4,7 @@ The method is Sugiyama's (IEEE Trans. SMC 11(2), 1981) without its last step: bo
 left as what needs it allows, ordered by the mean place of their neighbours.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["columns"]
 
@@ -30,24 +30,23 @@ def columns(nodes: Sequence[str], edges: Iterable[tuple[str, str]]) -> list[list
     for source, targets in after.items():
         for target in targets:
             before[target].append(source)
+    at = {node: place for column in placed for node, place in _places(column)}
     for sweep in range(_SWEEPS):
         forward = sweep % 2 == 0
         neighbours = before if forward else after
         for column in placed[1:] if forward else placed[-2::-1]:
-            _reorder(column, neighbours, placed)
+            column.sort(key=lambda node: _mean(at, node, neighbours[node]))
+            at.update(_places(column))
     return placed
 
 
-def _reorder(
-    column: list[str], neighbours: Mapping[str, Sequence[str]], placed: Sequence[Sequence[str]]
-) -> None:
-    at = {node: position / max(1, len(row)) for row in placed for position, node in enumerate(row)}
+def _places(column: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Each node's place in its column, from 0 to 1."""
+    return ((node, position / len(column)) for position, node in enumerate(column))
 
-    def mean(node: str) -> float:
-        near = neighbours[node]
-        return sum(at[one] for one in near) / len(near) if near else at[node]
 
-    column.sort(key=mean)
+def _mean(at: Mapping[str, float], node: str, near: Sequence[str]) -> float:
+    return sum(at[one] for one in near) / len(near) if near else at[node]
 
 
 def _ranks(nodes: Sequence[str], after: Mapping[str, Sequence[str]]) -> dict[str, int]:

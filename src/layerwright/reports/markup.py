@@ -32,7 +32,7 @@ def _visible(text: str) -> str:
         return text
     return "".join(
         one.encode("unicode_escape").decode()
-        if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and one not in _KEPT
+        if unicodedata.category(one) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} and one not in _KEPT
         else one
         for one in text
     )
@@ -68,5 +68,6 @@ def tag(name: str, /, *content: Node, **attributes: str | float | bool | None) -
         else:
             shown = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
             parts.append(f'{written}="{escape(_visible(shown))}"')
-    opened = f"<{' '.join(parts)}>"
-    return Markup(opened if name in _VOID else f"{opened}{join(content)}</{name}>")
+    opened = " ".join(parts)
+    # The slash means nothing to HTML and everything to the SVG inside it.
+    return Markup(f"<{opened}/>" if name in _VOID else f"<{opened}>{join(content)}</{name}>")

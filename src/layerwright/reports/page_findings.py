@@ -129,9 +129,11 @@ def _excerpt(place: Location) -> Markup | None:
     number = tag("span", f"{place.line} ", class_="line") if place.line else None
     margin = len(text) - len(text.lstrip())
     column = place.column - 1
-    if not margin <= column < len(text):
+    marked = place.marked
+    if column < margin or not marked:
         return tag("pre", number, text.strip(), class_="source")
-    return tag("pre", number, text[margin:column], tag("mark", text[column:]), class_="source")
+    after = column + len(marked)
+    return tag("pre", number, text[margin:column], tag("mark", marked), text[after:], class_="source")
 
 
 def _evidence(finding: Finding) -> Markup | None:
@@ -192,7 +194,7 @@ def _fixes(fixes: Sequence[Fix]) -> Markup | None:
             tag(
                 "li",
                 fix.text,
-                tag("span", " checked: nothing clashes then", class_="checked") if fix.verified else None,
+                tag("span", " checked: nothing clashes with it", class_="checked") if fix.verified else None,
                 tag("pre", change, class_="change") if fix.edit or fix.command else None,
             )
         )

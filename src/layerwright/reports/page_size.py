@@ -24,7 +24,8 @@ def size_section(tree: Tree) -> Markup:
             "p",
             tag("strong", tree.name),
             f" {size_text(tree.bytes)}",
-            f" \N{MIDDLE DOT} {tree.note}" if tree.note else None,
+            f", {tree.note}" if tree.note else None,
+            class_="plain",
         ),
         tag(
             "div",

@@ -76,7 +76,8 @@ def sarif_document(
 def _rule(code: str, kind: Kind | None) -> dict[str, Any]:
     name = "".join(part.capitalize() for part in code.split("-"))
     if kind is None:
-        return {"id": code, "name": name}
+        said = {"text": f"A finding of the kind {code}."}
+        return {"id": code, "name": name, "shortDescription": said, "fullDescription": said, "help": said}
     text = f"{kind.why}\n\nEvidence: {kind.evidence}\n\nRepair: {kind.repair}"
     markdown = f"{kind.why}\n\n**Evidence.** {kind.evidence}\n\n**Repair.** {kind.repair}"
     return {
@@ -198,6 +199,8 @@ class _Places:
             region: dict[str, Any] = {"startLine": where.line}
             if where.column:
                 region["startColumn"] = where.column
+            if where.marked:
+                region["endColumn"] = where.column + len(where.marked)
             if where.text:
                 region["snippet"] = {"text": where.text}
             found["region"] = region

@@ -98,7 +98,7 @@
   if (data) {
     const read = ([name, bytes, kind, note, children], parent, hue) => {
       const node = { name, bytes, kind, note, parent, hue };
-      node.children = children.map((child, at) => read(child, node, parent ? hue : (205 + at * 47) % 360));
+      node.children = children.map((child, at) => read(child, node, parent ? hue + ((at * 13) % 41) - 20 : (205 + at * 137.5) % 360));
       return node;
     };
     const root = read(JSON.parse(data.textContent), null, 205);
@@ -139,7 +139,9 @@
         tile.append(label);
       }
       if (opens && box.width > 60 && box.height > 56) {
-        for (const inner of squarify(parts(node), 3, 22, box.width - 8, box.height - 27)) {
+        let shownParts = node;
+        while (shownParts.children.length === 1 && shownParts.children[0].children.length) [shownParts] = shownParts.children;
+        for (const inner of squarify(parts(shownParts), 3, 22, box.width - 8, box.height - 27)) {
           if (inner.width < 5 || inner.height < 5) continue;
           const part = element("div", inner.width > 56 && inner.height > 14 ? inner.item.name : "", "inner");
           place(part, { x: inner.x, y: inner.y, width: inner.width - 2, height: inner.height - 2 });
