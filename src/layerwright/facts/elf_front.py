@@ -39,6 +39,10 @@ _FURTHEST: Final = 1 << 26
 _MOST_CANDIDATES: Final = 20000
 _MOST_ANCHORS: Final = 64
 _LONGEST_NAME: Final = 512
+_LOOKED_FOR_MOVED: Final = 1 << 20
+_MOVED: Final = re.compile(rb"X{64}|Z{64}")
+"""What patchelf leaves where it took a table away: X by versions since 0.9, Z by some before (``patchelf.cc``)."""
+
 _KNOWN_VERSION: Final = re.compile(rb"\0((?:GLIBC|GLIBCXX|CXXABI|GCC)_[0-9][0-9.]{0,14})(?=\0)")
 _LIBRARY: Final = re.compile(r"[A-Za-z0-9_+.-]+\.so(?:\.[A-Za-z0-9_.-]+)?")
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-."
@@ -124,8 +128,9 @@ def _derived(data: bytes, header: Header, segments: tuple[Segment, ...], nothing
     if first is None:
         return Front(nothing, 0)
     extent = min(first.offset + first.size, _FURTHEST)
-    more = extent if len(data) < extent else 0
     region = data[:extent]
+    # no longer front tells more of a file whose names were moved to its end
+    more = extent if len(data) < extent and not _MOVED.search(region, 0, _LOOKED_FOR_MOVED) else 0
     tables = _versions(region, header.order)
     if tables is None:
         return Front(nothing, more)
@@ -306,10 +311,10 @@ def _named(
 def _definitions(data: bytes, order: str, base: int) -> tuple[str, tuple[str, ...]] | None:
     """The file's name in its table of versions defined, and these; None when no whole table is there."""
     if order == "<":
-        begin, middle = b"\x01\x00\x01\x00\x01\x00\x01\x00", b"\x14\x00\x00\x00"
+        begin, small = b"\x01\x00\x01\x00\x01\x00\x01\x00", rb"..\x00\x00"
     else:
-        begin, middle = b"\x00\x01\x00\x01\x00\x01\x00\x01", b"\x00\x00\x00\x14"
-    pattern = re.compile(re.escape(begin) + b"...." + re.escape(middle), re.DOTALL)
+        begin, small = b"\x00\x01\x00\x01\x00\x01\x00\x01", rb"\x00\x00.."
+    pattern = re.compile(b"(?=" + begin + b"...." + small + b")", re.DOTALL)
     for number, match in enumerate(pattern.finditer(data)):
         if number >= _MOST_CANDIDATES:
             break

@@ -71,6 +71,11 @@ class _Member:
     useful: int = 0
     done: bool = False
 
+    @property
+    def understood(self) -> bool:
+        """Whether it is known what the library needs."""
+        return self.library is not None and "needed" not in self.library.unread
+
 
 @dataclass(slots=True)
 class _Reading:
@@ -255,12 +260,13 @@ def _further(reading: _Reading) -> bool:
 
 
 def _whole_ones(reading: _Reading) -> None:
-    """Spend what is left on libraries read whole: those that are not understood, then modules, the smallest first."""
+    """Spend what is left on libraries read whole: those that are not understood, then modules, the smallest first.
 
-    def rank(member: _Member) -> tuple[bool, bool, int]:
-        library = member.library
-        known = library is not None and "needed" not in library.unread
-        return known, not _is_module(member.entry.name), member.entry.packed
+    A module's use of NumPy is seen in its constant data only.
+    """
+
+    def rank(member: _Member) -> tuple[bool, int]:
+        return member.understood, member.entry.packed
 
     places: list[tuple[int, int]] = []
     begun: list[_Member] = []
@@ -268,6 +274,8 @@ def _whole_ones(reading: _Reading) -> None:
     for member in sorted(reading.members, key=rank):
         entry = member.entry
         if member.done or member.packed >= entry.packed or entry.size > _LARGEST:
+            continue
+        if member.understood and not _is_module(entry.name):
             continue
         place = (entry.at, entry.span)
         price = reading.window.cost(*place)
