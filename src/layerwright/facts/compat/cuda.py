@@ -177,7 +177,7 @@ class SonameMeaning(Struct, frozen=True, kw_only=True):
 
 
 def toolkit(cuda: str) -> Toolkit | None:
-    """The driver of a toolkit, ``12.4.1`` or ``12.4``; None when it is not recorded."""
+    """The driver of a toolkit, ``12.4.1`` or ``12.4``; None when it is not recorded, or of a major alone."""
     found = [record for record in load(CudaFile).toolkit if _covers(cuda, record.cuda)]
     if not found:
         return None
@@ -211,9 +211,10 @@ def driver_support(cuda: str, driver_version: str) -> DriverSupport:
 
     What ``nvidia/cuda`` images accept in ``NVIDIA_REQUIRE_CUDA`` is a separate matter: see ``image_branches``.
     """
-    own, floor = toolkit(cuda) or _next_toolkit(cuda), minor_floor(cuda)
+    exact, floor = toolkit(cuda), minor_floor(cuda)
+    own = exact or _sufficient(cuda)
     evidence = tuple(one.evidence for one in (own, floor) if one)
-    full = own.driver if own else ""
+    full = exact.driver if exact else ""
     if not dotted(driver_version):
         return DriverSupport(verdict="unknown", full=full, evidence=evidence)
     if own and at_least(driver_version, own.driver):
@@ -269,6 +270,8 @@ def soname(name: str) -> SonameMeaning | None:
     """What a soname stands for; None when it is not one of CUDA's that are recorded."""
     from layerwright.facts.compat import cuda_wheels, cudnn  # noqa: PLC0415 - two more files, which few calls need
 
+    if not name:
+        return None  # components that a major lacks are empty in its record
     copied = _COPIED.fullmatch(name)
     plain = f"{copied['stem']}{copied['rest']}" if copied else name
     found: dict[str, list[Sonames]] = {}
@@ -301,21 +304,25 @@ def soname(name: str) -> SonameMeaning | None:
     return None
 
 
-def _next_toolkit(cuda: str) -> Toolkit | None:
-    """The first recorded toolkit after one that is not: a driver that is new enough for it is so for both."""
+def _sufficient(cuda: str) -> Toolkit | None:
+    """A recorded toolkit that is not older than one that is not recorded: a driver new enough for it is so for both.
+
+    Of a major alone it is the newest one, as the minor release may be any.
+    """
     asked = dotted(cuda)
-    later = [record for record in load(CudaFile).toolkit if dotted(record.cuda) > asked]
-    if not asked or not later:
-        return None
-    return toolkit(min(later, key=lambda record: dotted(record.cuda)).cuda)
+    records = load(CudaFile).toolkit
+    if "." not in cuda:
+        same = [record for record in records if first_parts(record.cuda, 1) == cuda]
+        return toolkit(max(same, key=lambda record: dotted(record.cuda)).cuda) if same else None
+    later = [record for record in records if dotted(record.cuda) > asked]
+    return toolkit(min(later, key=lambda record: dotted(record.cuda)).cuda) if asked and later else None
 
 
 def _covers(asked: str, recorded: str) -> bool:
     """``12.4`` asks for all its patch releases, ``12.4.1`` for one; ``10.2`` has the record ``10.2.89``."""
-    one, other = dotted(asked), dotted(recorded)
-    if asked.count(".") < 2:  # noqa: PLR2004 - no patch release named
-        return bool(one) and first_parts(recorded, 2) == first_parts(f"{asked}.0", 2)
-    return one == other
+    if asked.count(".") == 1:
+        return first_parts(recorded, 2) == asked
+    return asked.count(".") > 1 and dotted(asked) == dotted(recorded)
 
 
 def _rules(*names: str) -> tuple[Evidence, ...]:
