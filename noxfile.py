@@ -22,7 +22,13 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    for script in ("tools/quickstart.sh", "tools/test.sh", "tools/lib.sh", ".ci/run"):
+    for script in (
+        "tools/quickstart.sh",
+        "tools/test.sh",
+        "tools/lib.sh",
+        ".ci/run",
+        "src/layerwright/guest/entry.sh",
+    ):
         session.run("sh", "-n", script, external=True)
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
+from layerwright.guest import ENTRY_PATH, WRITABLE, cache_folder, entry_program
 from layerwright.lock.model import Lock, LockedCell, LockedSource
 from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
@@ -17,6 +18,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallEntry,
     InstallPython,
     InstallWheels,
     Node,
@@ -112,6 +114,7 @@ class _CellPlanner:
         self._base()
         self._apt()
         self._python()
+        self._entry()
         self._wheels()
         self._files()
         self._copies()
@@ -155,6 +158,18 @@ class _CellPlanner:
         # An interpreter whose exact version is unknown is only known by the base that carries it.
         inputs = () if base.python else self.system[:1]
         self.python = self._add(make_node(step, inputs, f"python {self.cell.python}"))
+
+    def _enters(self) -> bool:
+        """Whether the image starts through the entry program: not where a base may have an entrypoint of its own."""
+        return self.cell.entry_program and bool(self.cell.entrypoint or self.locked.base.kind == "debian")
+
+    def _entry(self) -> None:
+        if not self._enters() or any(isinstance(node.step, InstallEntry) for node in self.nodes):
+            return
+        import hashlib  # noqa: PLC0415 - start-up
+
+        step = InstallEntry(sha256=hashlib.sha256(entry_program().encode()).hexdigest())
+        self._add(make_node(step, (), "entry program"))
 
     def _build(self, source: LockedSource) -> WheelInput:
         location = next(
@@ -280,10 +295,16 @@ class _CellPlanner:
 
     def _config(self) -> None:
         cell = self.cell
+        env = image_env(cell)
+        entrypoint = cell.entrypoint
+        if self._enters():
+            entrypoint = (ENTRY_PATH, *entrypoint)
+            if cell.writable:
+                env[WRITABLE] = " ".join(f"{name}={cache_folder(name)}" for name in cell.writable)
         step = SetConfig(
-            env=image_env(cell),
+            env=env,
             workdir=cell.workdir,
-            entrypoint=cell.entrypoint,
+            entrypoint=entrypoint,
             command=cell.command,
             labels=_labels(cell),
         )

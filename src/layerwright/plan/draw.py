@@ -27,6 +27,7 @@ _COLOURS = {
     "Base": "#d9e2ec",
     "InstallApt": "#d9e2ec",
     "InstallPython": "#e3f8e5",
+    "InstallEntry": "#e3f8e5",
     "InstallWheels": "#e3f8e5",
     "BuildWheel": "#fff3c4",
     "FetchFile": "#fce5d8",

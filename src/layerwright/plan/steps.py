@@ -16,6 +16,7 @@ __all__ = [
     "CopyTree",
     "FetchFile",
     "InstallApt",
+    "InstallEntry",
     "InstallPython",
     "InstallWheels",
     "Node",
@@ -57,6 +58,12 @@ class InstallPython(Struct, frozen=True, kw_only=True):
     interpreter: str
     full_version: str
     prefix: str = PREFIX
+
+
+class InstallEntry(Struct, frozen=True, kw_only=True):
+    """Put layerwright's entry program (``layerwright.guest``) into the image; ``sha256`` is its text's."""
+
+    sha256: str
 
 
 class BuildWheel(Struct, frozen=True, kw_only=True):
@@ -164,6 +171,7 @@ Step = (
     Base
     | InstallApt
     | InstallPython
+    | InstallEntry
     | BuildWheel
     | InstallWheels
     | FetchFile

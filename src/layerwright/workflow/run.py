@@ -10,6 +10,7 @@ from msgspec import Struct
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Warned
 from layerwright.run.files import group_text, passwd_text
+from layerwright.guest import cache_folder
 from layerwright.run.invocation import (
     Identity,
     Invocation,
@@ -204,7 +205,7 @@ def _read(trees: Sequence[Path], path: str) -> str:
 def _environment(session: Session, start: Start, identity: Identity, request: RunRequest) -> dict[str, str]:
     env = {**start.env, "HOME": identity.home, "USER": identity.name}
     for name in start.writable:
-        env[name] = f"{identity.home}/.cache/{name.lower()}"
+        env[name] = f"{identity.home}/.cache/{cache_folder(name)}"
     if request.terminal and "TERM" in session.host.variables:
         env["TERM"] = session.host.variables["TERM"]
     for text in request.env:

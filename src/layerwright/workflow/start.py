@@ -1,11 +1,13 @@
 """What starting a built image takes: little enough to be kept with its build, so that nothing need be planned again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from layerwright.core.source import Location
+from layerwright.guest import ENTRY_PATH
 from layerwright.spec.model import RunOptions
 from layerwright.workflow.session import Session
 
@@ -64,12 +66,17 @@ def start_of(spec: "Spec", image: "BuiltImage") -> Start:
         root=str(spec.root),
         env=dict(settings.env),
         workdir=settings.workdir,
-        entrypoint=tuple(settings.entrypoint),
+        entrypoint=_program(settings.entrypoint),
         command=tuple(settings.command),
         writable=tuple(cell.writable),
         options=cell.run_options,
         trees=tuple((layer.trees or (layer.diff_id.hex,), layer.private) for layer in image.layers),
     )
+
+
+def _program(entrypoint: Sequence[str]) -> tuple[str, ...]:
+    """The entrypoint without our entry program: ``run`` starts programs as the caller by itself."""
+    return tuple(entrypoint[1:] if entrypoint[:1] == (ENTRY_PATH,) else entrypoint)
 
 
 def kept_trees(

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from layerwright.core.errors import UsageError
+from layerwright.guest import ENTRY_PATH
 from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedSource, LockedWheel
 from layerwright.plan.build import TreeRequest, make_plan, tree_requests
 from layerwright.plan.draw import plan_to_json, plan_to_lines
@@ -97,7 +99,14 @@ def kinds(cell) -> list[str]:
 
 def test_layers_stand_in_the_canonical_order(spec):
     base, infer = make_plan(spec, lock(), TREES).cells
-    assert kinds(base) == ["Base", "InstallApt", "InstallPython", *["InstallWheels"] * 4, "SetConfig"]
+    assert kinds(base) == [
+        "Base",
+        "InstallApt",
+        "InstallPython",
+        "InstallEntry",
+        *["InstallWheels"] * 4,
+        "SetConfig",
+    ]
     parts = [
         (node.step.part, [w.name for w in node.step.wheels])
         for node in base.nodes
@@ -188,6 +197,37 @@ def test_image_variables_reach_commands_and_config(spec):
     assert command.env["A"] == "1"
     assert command.env["PATH"] == "/opt/venv/bin"
     assert infer.nodes[-1].step.env["A"] == "1"
+
+
+def config_of(text: str, tmp_path: Path) -> tuple[SetConfig, list[str]]:
+    described = SPEC.replace('env = { A = "1" }', f'env = {{ A = "1" }}\n{text}')
+    cell = make_plan(parse_spec(described.encode(), file="s.toml", root=tmp_path), lock(), TREES).cells[-1]
+    config = cell.nodes[-1].step
+    assert isinstance(config, SetConfig)
+    return config, kinds(cell)
+
+
+def test_images_start_through_the_entry_program(spec, tmp_path):
+    config, steps = config_of('entrypoint = ["python", "-u"]\nwritable = ["HF_HOME", "TORCH_HOME"]', tmp_path)
+    assert config.entrypoint == (ENTRY_PATH, "python", "-u")
+    assert config.env["LAYERWRIGHT_WRITABLE"] == "HF_HOME=hf_home TORCH_HOME=torch_home"
+    assert steps.count("InstallEntry") == 1  # the parent's
+    assert config_of("", tmp_path)[0].entrypoint == (ENTRY_PATH,)
+    config, _ = config_of('entry_program = false\nentrypoint = ["python"]\nwritable = ["HF_HOME"]', tmp_path)
+    assert config.entrypoint == ("python",)
+    assert "LAYERWRIGHT_WRITABLE" not in config.env
+
+
+def test_a_base_with_an_entrypoint_of_its_own_keeps_it(tmp_path):
+    described = SPEC.replace("debian:bookworm", "nvcr.io/nvidia/pytorch:24.05-py3")
+    cells = dict(lock().cells)
+    base = structs.replace(cells["base"].base, kind="registry", source="nvcr.io/nvidia/pytorch:24.05-py3")
+    cells["base"] = replace(cells["base"], base=base)
+    (tmp_path / "src").mkdir()
+    spec = parse_spec(described.encode(), file="s.toml", root=tmp_path)
+    cell = make_plan(spec, Lock(cells=cells), TREES, cells=["base"]).cells[0]
+    assert "InstallEntry" not in kinds(cell)
+    assert cell.nodes[-1].step.entrypoint == ()
 
 
 def test_cell_missing_from_the_lock_is_said(spec):

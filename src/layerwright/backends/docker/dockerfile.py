@@ -17,6 +17,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallEntry,
     InstallPython,
     InstallWheels,
     RunCommand,
@@ -117,7 +118,7 @@ class _Writer:
                 pass  # FROM; and wheels are made before, away from the image
             case InstallApt():
                 self._install_apt(digest)
-            case InstallPython() | FetchFile() | CopyTree():
+            case InstallPython() | InstallEntry() | FetchFile() | CopyTree():
                 folder = f"trees/{len(self._trees)}"
                 self._trees[folder] = digest
                 self.lines.append(f"COPY {paths(f'{folder}/', '/', what='a path')}")

@@ -21,11 +21,20 @@ from layerwright.backends.docker.environment import (
     needs_git,
     needs_ssh,
 )
-from layerwright.backends.docker.fragments import Secrets, apt_install, context_path, copy, pinned, with_ca
+from layerwright.backends.docker.fragments import (
+    Secrets,
+    apt_install,
+    context_path,
+    copy,
+    pinned,
+    with_ca,
+    write_file,
+)
 from layerwright.backends.docker.heading import heading, left_out_note
 from layerwright.backends.docker.quoting import argv, comment, label, paths, word
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
+from layerwright.guest import ENTRY_PATH, entry_program
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
     Base,
@@ -34,6 +43,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallEntry,
     InstallPython,
     InstallWheels,
     RunCommand,
@@ -59,6 +69,7 @@ class _Parts:
     config: SetConfig
     apt: list[InstallApt] = field(default_factory=list)
     python: InstallPython | None = None
+    entry: bool = False
     wheels: list[WheelInput] = field(default_factory=list)
     builds: list[BuildWheel] = field(default_factory=list)
     bytecode: bool = False
@@ -110,6 +121,7 @@ def write_portable(
         *_tools(parts, own),
         *_environment(parts, indexes, root, own),
         *files_stage(parts.files, python=python, root=root, secrets=own),
+        *_entry(parts),
         *_image(parts, root),
         *_smoke(parts),
     ]
@@ -142,6 +154,8 @@ def _sorted(cell: CellPlan) -> _Parts:  # noqa: C901 - one branch a step; mypy h
                 parts.apt.append(step)
             case InstallPython():
                 parts.python = step
+            case InstallEntry():
+                parts.entry = True
             case BuildWheel():
                 parts.builds.append(step)
             case InstallWheels(part="files"):
@@ -258,12 +272,31 @@ def _environment(parts: _Parts, indexes: Mapping[str, Index], root: Path, own: S
     ]
 
 
+def _entry(parts: _Parts) -> list[str]:
+    """The entry program, which no registry or index has: its text stands in the file."""
+    if not parts.entry:
+        return []
+    folder = ENTRY_PATH.rpartition("/")[0]
+    return [
+        "",
+        *comment(
+            "The image's entry program: whoever starts the image is at home in it. See its own first lines."
+        ),
+        "FROM system AS entry",
+        "USER root",
+        f"RUN mkdir {folder}",
+        write_file(entry_program().splitlines(), ENTRY_PATH, executable=True),
+    ]
+
+
 def _image(parts: _Parts, root: Path) -> list[str]:
     """The image itself."""
     lines = ["", *comment("The image."), "FROM system AS image"]
     if parts.python is not None:
         prefix = parts.python.prefix
         lines.append(f"COPY --from=environment {prefix} {prefix}")
+    if parts.entry:
+        lines.append(f"COPY --from=entry {ENTRY_PATH} {ENTRY_PATH}")
     state = _State()
     fetched = iter(range(len(parts.files)))
     for step in parts.rest:

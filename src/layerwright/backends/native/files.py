@@ -8,11 +8,12 @@ from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
+from layerwright.guest import ENTRY_PATH, entry_program
 from layerwright.layers import LayerDigests, scan_tree, tree_layer
 from layerwright.oci.layer import GZIP_LAYER
 from layerwright.plan.steps import CopyTree, FetchFile, InstallPython
 
-__all__ = ["copy_tree", "fetch_file", "install_python", "write_blob"]
+__all__ = ["copy_tree", "fetch_file", "install_entry", "install_python", "write_blob"]
 
 
 def write_blob(
@@ -67,6 +68,20 @@ def write_environment(root: Path, step: InstallPython) -> None:
     (binaries / "python").symlink_to(step.interpreter)
     (binaries / "python3").symlink_to("python")
     (binaries / f"python{step.version}").symlink_to("python")
+
+
+def install_entry(workshop: Workshop) -> NodeResult:
+    """The entry program."""
+    with workshop.store.scratch() as scratch:
+        program = scratch / "entry"
+        program.write_text(entry_program(), encoding="utf-8")
+        scan = scan_tree(program, own=True)
+        return write_blob(
+            workshop,
+            "layerwright: entry program",
+            lambda out: tree_layer(scan, to=ENTRY_PATH, out=out, mode=0o755),
+            private=False,
+        )
 
 
 def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:

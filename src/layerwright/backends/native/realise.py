@@ -15,6 +15,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallEntry,
     InstallPython,
     InstallWheels,
     Node,
@@ -72,6 +73,10 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.files import install_python  # noqa: PLC0415 - start-up
 
             return install_python(workshop, step)
+        case InstallEntry():
+            from layerwright.backends.native.files import install_entry  # noqa: PLC0415 - start-up
+
+            return install_entry(workshop)
         case BuildWheel():
             from layerwright.backends.native.projects import build_wheel  # noqa: PLC0415 - start-up
 

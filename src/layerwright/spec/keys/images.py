@@ -242,6 +242,18 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    entry_program: (
+        Annotated[
+            bool,
+            Meta(
+                description="Start the image's entrypoint through a small program that makes whoever starts it at "
+                "home: it takes the ids of `USER_ID` and `GROUP_ID`, and gives a HOME and caches that can be "
+                "written. Needs a shell in the image, and an entrypoint or a Debian base.",
+                extra_json_schema=default_of(value=True),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class _NamedTable(DefaultsTable, frozen=True, kw_only=True):
