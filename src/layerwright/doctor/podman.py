@@ -22,12 +22,15 @@ _CONFIGURATIONS: Final = (
     "/usr/share/containers/containers.conf",
 )
 
+_LOOK: Final = Cure(text="look at what it says", command="podman info")
+
 KINDS: Final = (
     Kind(
         code=_PODMAN,
         title="podman",
         why="Rendered Dockerfiles and images work with podman too; it needs no daemon and no root.",
-        evidence="`podman --version` and `podman info`; no container is started.",
+        evidence="`podman --version`; `podman info` too where podman is in use or asked for, since it sets itself up "
+        "for whoever asks.",
         repair="Install podman.",
     ),
     Kind(
@@ -35,14 +38,15 @@ KINDS: Final = (
         title="how podman keeps images",
         why="Without a configuration, rootless podman of older versions falls back to `vfs`, which copies every layer "
         "whole.",
-        evidence="`store.graphDriverName` of `podman info`.",
+        evidence="`store.graphDriverName` of `podman info`, where that is asked.",
         repair='Write `driver = "overlay"` to storage.conf.',
     ),
     Kind(
         code=_RUNTIME,
         title="podman's runtime and the control groups",
         why="crun refuses machines whose control groups are of both versions (`cgroups in hybrid mode not supported`).",
-        evidence="`host.ociRuntime` of `podman info`, and the mounted control groups.",
+        evidence="`host.ociRuntime` of `podman info`, else containers.conf and what is installed; the mounted control "
+        "groups.",
         repair="Use runc, or boot with version 2 alone.",
     ),
     Kind(
@@ -57,7 +61,7 @@ KINDS: Final = (
 
 
 def examine(machine: Machine, needs: Needs) -> Outcome:
-    """Look at podman."""
+    """Look at podman. It is asked about itself only where that changes nothing, or when podman is asked for."""
     needed = needs.wants("podman")
     program = machine.program("podman")
     if program is None:
@@ -72,28 +76,40 @@ def examine(machine: Machine, needs: Needs) -> Outcome:
             )
         )
     shown = machine.start([str(program), "--version"])
-    version = one_line(shown.out).rpartition(" ")[2]
-    info, why = _info(machine, str(program))
-    rootless = as_mapping(as_mapping(info.get("host")).get("security")).get("rootless") is True
-    if info:
-        how = "rootless" if rootless else "as root"
-        first = Check(id=_PODMAN, status="ok", detail=f"{version or 'of unknown version'}, {how} ({program})")
+    version = one_line(shown.out).rpartition(" ")[2] if shown.status == 0 else ""
+    asked = needed or _in_use(machine)
+    info, why = _info(machine, str(program)) if asked else ({}, "")
+    rootless = machine.host.uid != 0
+    named = f"{version or 'of unknown version'}, {'rootless' if rootless else 'as root'} ({program})"
+    if shown.status != 0:
+        told = one_line(shown.error or shown.out) or f"status {shown.status}"
+        first = broken(_PODMAN, f"{program} does not run: {told}", (_LOOK,), needed=needed)
+    elif why:
+        first = broken(_PODMAN, f"{named} cannot tell about itself: {why}", (_LOOK,), needed=needed)
     else:
-        first = broken(
-            _PODMAN,
-            f"{version or 'podman'} ({program}) cannot tell about itself: {why}",
-            (Cure(text="look at what it says", command="podman info"),),
-            needed=needed,
-        )
+        first = Check(id=_PODMAN, status="ok", detail=named)
     return Outcome(
         checks=(
             first,
-            _storage(info, rootless=rootless),
+            _storage(info, rootless=rootless, asked=asked),
             _runtime(machine, info),
             _limits(machine, version),
         ),
         facts=HostFacts(engines={"podman": version}) if version else HostFacts(),
     )
+
+
+def _in_use(machine: Machine) -> bool:
+    """Whether the caller has used podman: else ``podman info`` would make its folders, and rootless start a process.
+
+    Rootless podman keeps its namespaces alive with a process whose number is in ``pause.pid`` of its run-time folder.
+    """
+    host = machine.host
+    if host.uid == 0:
+        return machine.path("/var/lib/containers/storage").is_dir()
+    folder = host.variables.get("XDG_RUNTIME_DIR") or f"/tmp/podman-run-{host.uid}"  # noqa: S108 - podman's own
+    number = machine.read(f"{folder}/libpod/tmp/pause.pid", limit=32).strip()
+    return number.isdecimal() and machine.path(f"/proc/{number}").exists()
 
 
 def _info(machine: Machine, program: str) -> tuple[Mapping[str, Any], str]:
@@ -110,7 +126,10 @@ def _info(machine: Machine, program: str) -> tuple[Mapping[str, Any], str]:
     return {}, one_line(done.error) or f"status {done.status}, and no JSON"
 
 
-def _storage(info: Mapping[str, Any], *, rootless: bool) -> Check:
+def _storage(info: Mapping[str, Any], *, rootless: bool, asked: bool) -> Check:
+    if not asked:
+        detail = "not asked, since you do not use podman: it would set itself up for you (--for podman asks)"
+        return Check(id=_STORAGE, status="not_needed", detail=detail)
     driver = as_mapping(info.get("store")).get("graphDriverName")
     if not isinstance(driver, str):
         return Check(id=_STORAGE, status="unknown", detail="podman does not say")
@@ -131,12 +150,14 @@ def _storage(info: Mapping[str, Any], *, rootless: bool) -> Check:
 
 
 def _runtime(machine: Machine, info: Mapping[str, Any]) -> Check:
-    runtime = as_mapping(as_mapping(info.get("host")).get("ociRuntime")).get("name")
+    runtime = as_mapping(as_mapping(info.get("host")).get("ociRuntime")).get("name") or _configured(machine)
     kinds = [mount.kind for mount in parse_mounts(machine.read("/proc/self/mountinfo"))]
     hybrid = "cgroup" in kinds and "cgroup2" in kinds
     groups = "of both versions" if hybrid else f"version {2 if 'cgroup2' in kinds else 1}"
-    if not isinstance(runtime, str):
-        return Check(id=_RUNTIME, status="unknown", detail=f"podman does not say; control groups {groups}")
+    if not isinstance(runtime, str) or not runtime:
+        cure = Cure(text="install one (as root)", command="apt-get install crun")
+        detail = f"neither crun nor runc was found; control groups {groups}"
+        return Check(id=_RUNTIME, status="warning", detail=detail, fix=(cure,))
     if runtime == "crun" and hybrid:
         other = machine.program("runc")
         return Check(
@@ -157,6 +178,15 @@ def _runtime(machine: Machine, info: Mapping[str, Any]) -> Check:
     return Check(id=_RUNTIME, status="ok", detail=one_line(f"{runtime}, control groups {groups}"))
 
 
+def _configured(machine: Machine) -> str:
+    """The runtime that containers.conf names, else the one that podman takes by itself; empty for none."""
+    for line in _configuration(machine):
+        name, separator, value = line.partition("=")
+        if separator and name.strip() == "runtime":
+            return one_line(value.strip().strip("\"'"))
+    return next((name for name in ("crun", "runc") if machine.program(name) is not None), "")
+
+
 def _limits(machine: Machine, version: str) -> Check:
     known = data.quirks("podman", numbers(version)) if numbers(version) else ()
     detail = "; ".join(quirk.text for quirk in known) or "nothing is known against this version"
@@ -165,7 +195,7 @@ def _limits(machine: Machine, version: str) -> Check:
         return Check(
             id=_LIMITS,
             status="warning",
-            detail=f"podman asks for {_WANTED_FILES} open files, and the limit of {hard} here cannot be raised; {detail}",
+            detail=f"podman asks for {_WANTED_FILES} open files, and the limit of {hard} cannot be raised; {detail}",
             fix=(
                 Cure(
                     text="write to /etc/containers/containers.conf, under [containers]: "
@@ -204,10 +234,11 @@ def _may_raise(machine: Machine) -> bool:
 
 def _set(machine: Machine) -> bool:
     """Whether somebody has set the limits; a comment does not."""
-    files = [*_CONFIGURATIONS, machine.host.variables.get("CONTAINERS_CONF", "")]
-    return any(
-        line.strip().startswith("default_ulimits")
-        for file in files
-        if file
-        for line in machine.read(file).splitlines()
-    )
+    return any(line.startswith("default_ulimits") for line in _configuration(machine))
+
+
+def _configuration(machine: Machine) -> list[str]:
+    """Lines of containers.conf, the strongest file first (containers.conf(5))."""
+    own = machine.host.variables.get("CONTAINERS_CONF", "")
+    files = [own] if own else [f"{machine.host.home}/.config/containers/containers.conf", *_CONFIGURATIONS]
+    return [line.strip() for file in files for line in machine.read(file).splitlines()]

@@ -143,22 +143,27 @@ def _size(text: str) -> int:
 
 
 def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Check:
+    identity = f"mirror-{mirror.id}"
+    name = f"{mirror.title} ({mirror.region})"
+    if index.error and debian.error:
+        return Check(id=identity, status="unknown", detail=f"{name}: {index.error}")
     shown = [
-        f"{name} {'fails: ' + reached.error if reached.error else reached.text}"
-        for name, reached in (("packages", index), ("Debian", debian))
+        f"{what} {f'fail: {reached.error}' if reached.error else f'in {reached.text}'}"
+        for what, reached in (("packages", index), ("Debian packages", debian))
     ]
-    return Check(
-        id=f"mirror-{mirror.id}",
-        status="unknown" if index.error and debian.error else "ok",
-        detail=f"{mirror.title} ({mirror.region}): {'; '.join(shown)}",
-        fix=(
+    fix = []
+    if not index.error:
+        fix.append(
             Cure(
-                text="use it for packages, on this machine only; the lock stays as it is",
+                text="use it for packages, on this machine only; spec and lock stay as they are",
                 command=f"export LAYERWRIGHT_INDEX_PYPI={mirror.pypi}",
-            ),
+            )
+        )
+    if not debian.error:
+        fix.append(
             Cure(
-                text="use it for Debian",
+                text="use it for Debian packages",
                 command=f'export LAYERWRIGHT_DEBIAN_MIRROR="{mirror.debian} {mirror.debian_security}"',
-            ),
-        ),
-    )
+            )
+        )
+    return Check(id=identity, status="ok", detail=f"{name}: {'; '.join(shown)}", fix=tuple(fix))
