@@ -9,6 +9,33 @@ from typing import Protocol
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.facts.model import Subject
+from layerwright.rules import (
+    accelerator,
+    base_tag,
+    cuda_count,
+    driver,
+    files_twice,
+    glibc,
+    gpu_arch,
+    libraries,
+    musa,
+    numpy_abi,
+    opencv_gui,
+    opencv_variants,
+    ort_cuda,
+    ort_packages,
+    ort_preload,
+    ort_torch,
+    placeholders,
+    python_range,
+    roles,
+    symbol_versions,
+    system_packages,
+    torch_base,
+    torch_cuda,
+    torch_family,
+    wheel_facts,
+)
 from layerwright.rules.case import Case
 
 __all__ = ["RULES", "Case", "Rule", "judge", "kinds"]
@@ -17,14 +44,43 @@ __all__ = ["RULES", "Case", "Rule", "judge", "kinds"]
 class Rule(Protocol):
     """What a module of this room offers."""
 
-    KINDS: tuple[Kind, ...]
+    @property
+    def KINDS(self) -> tuple[Kind, ...]:  # noqa: N802 - modules offer it, and it is a constant there
+        """What it may find."""
+        ...
 
     def check(self, case: Case, /) -> Iterator[Finding]:
         """Judge one cell; pure: no network, no file but the package's own data."""
         ...
 
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    ort_cuda,
+    ort_torch,
+    ort_packages,
+    ort_preload,
+    torch_family,
+    torch_base,
+    torch_cuda,
+    numpy_abi,
+    opencv_variants,
+    opencv_gui,
+    libraries,
+    system_packages,
+    glibc,
+    symbol_versions,
+    python_range,
+    driver,
+    gpu_arch,
+    cuda_count,
+    musa,
+    roles,
+    accelerator,
+    base_tag,
+    placeholders,
+    files_twice,
+    wheel_facts,
+)
 """All rules, in the order of reports."""
 
 

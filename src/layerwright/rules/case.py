@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "binary", "named"]
 
+
 class Case:
     """A subject with what is derived from it; derived things are made once, when the first rule asks."""
 
@@ -63,9 +64,15 @@ class Case:
         members: Iterable[Member] = (),
         location: Location | None = None,
     ) -> Finding:
-        """A finding about this cell; without a place of its own it lies at the first member's, else at the image."""
+        """A finding about this cell; without a place of its own it lies at the first member's, else at the image.
+
+        One thing alone clashes with nothing, and what is only worth knowing or not known is no clash: then the members
+        only say where it lies.
+        """
         clash = tuple(members)
         place = location or next((member.location for member in clash if member.location), None)
+        if len(clash) < 2 or level in {"note", "unknown"}:  # noqa: PLR2004 - a clash has two sides
+            clash = ()
         return Finding(
             code=kind.code,
             level=level,
@@ -126,8 +133,10 @@ class Case:
         )
 
     def _origin(self, package: Package) -> str:
-        if package.requested or not package.required_by:
+        if package.requested:
             return "asked for by the spec"
+        if not package.required_by:
+            return "needed by a package whose metadata is not known"
         parents = [named(parent) for name in package.required_by if (parent := self.package(name))]
         if len(parents) <= 2:  # noqa: PLR2004 - as many as a line holds
             return f"needed by {' and '.join(parents or package.required_by)}"

@@ -223,9 +223,7 @@ class CudaView:
             for library in looked_at:
                 if _base_name(library.path) == "libonnxruntime_providers_cuda.so":
                     # up to 1.15 its libraries are opened by name rather than linked
-                    wanted |= {
-                        name: (library, "opens") for name in library.opens if is_cuda_library(name)
-                    }
+                    wanted |= {name: (library, "opens") for name in library.opens if is_cuda_library(name)}
         if not wanted:
             return None
         majors = [cuda_majors(name) for name in wanted if cuda_majors(name)]
@@ -307,7 +305,9 @@ def _recorded(case: Case, package: Package) -> CudaNeed | None:
     if package.name in {"torchvision", "torchaudio"}:
         from layerwright.facts.compat import vision  # noqa: PLC0415 - only where no binary was read
 
-        companion = vision.build("torchvision" if package.name == "torchvision" else "torchaudio", package.version)
+        companion = vision.build(
+            "torchvision" if package.name == "torchvision" else "torchaudio", package.version
+        )
         names = companion.cuda_sonames if companion and "+" not in package.version else ()
         majors = {major for name in names for major in cuda_majors(name)}
         if companion is None or len(majors) != 1:
@@ -381,4 +381,3 @@ def describe_base(case: Case) -> str:
         return f"{case.base_name}, of whose CUDA nothing is known"
     cudnn = f" and {'no cuDNN' if base.cudnn == 'none' else f'cuDNN {base.cudnn}'}" if base.cudnn else ""
     return f"{case.base_name} with CUDA {base.cuda}{cudnn}"
-

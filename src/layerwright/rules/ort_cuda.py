@@ -8,6 +8,7 @@ from layerwright.facts.compat import onnxruntime
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case, named
 from layerwright.rules.cuda import CudaNeed, cudnn_major, describe_base
+from layerwright.rules.releases import newest
 from layerwright.rules.repairs import base_with, packages_fix, role_fix
 
 __all__ = ["KINDS", "check"]
@@ -131,9 +132,9 @@ def _wheel_evidence(case: Case, need: CudaNeed, kind: Kind) -> list[Evidence]:
 def _what_is_there(case: Case, kind: Kind) -> str:
     base = case.subject.base
     if kind is CUDNN:
-        wheels = case.cuda.wheels_cudnn()
-        if wheels:
-            return f"the wheels bring {' and '.join(named(package) for package in wheels.values())}"
+        cudnn = case.cuda.wheels_cudnn()
+        if cudnn:
+            return f"the wheels bring {' and '.join(named(package) for package in cudnn.values())}"
         if base.cudnn == "none":
             return f"{case.base_name} has no cuDNN"
         return f"{case.base_name} has cuDNN {base.cudnn}" if base.cudnn else f"{case.base_name} lacks it"
@@ -160,7 +161,7 @@ def _fixes(case: Case, need: CudaNeed) -> list[Fix]:
                 packages_fix(
                     package,
                     f"onnxruntime-gpu[cuda,cudnn]=={package.version}",
-                    f"let wheels bring CUDA {need.cuda} and cuDNN, and call onnxruntime.preload_dlls() before the first session",
+                    f"let wheels bring CUDA {need.cuda} and cuDNN; call onnxruntime.preload_dlls() before a session",
                     cost=5,
                 )
             )
@@ -186,17 +187,8 @@ def _release_for_base(case: Case) -> str:
     cuda, cudnn = case.cuda.base_major, case.cuda.base_cudnn
     if not cuda or not cudnn or "none" in {cuda, cudnn}:
         return ""
-    python = case.subject.python
-    for version in reversed(onnxruntime.gpu_releases()):
-        build = onnxruntime.gpu_build(version)
-        if (
-            build
-            and build.cuda_major == cuda
-            and build.cudnn_major == cudnn
-            and (not python or python in build.python)
-        ):
-            return version
-    return ""
+    found = newest(case, "onnxruntime-gpu", lambda one: one.cuda_major == cuda and one.cudnn_major == cudnn)
+    return found.version if found else ""
 
 
 def _dotted(version: str) -> tuple[int, ...]:

@@ -42,7 +42,9 @@ def check(case: Case) -> Iterator[Finding]:
     found = [package for name in VARIANTS if (package := case.package(name))]
     if len(found) < 2:  # noqa: PLR2004 - one is what there should be
         return
-    keep = next((one for one in found if one.name == "onnxruntime-gpu"), found[0]) if case.nvidia else found[0]
+    keep = (
+        next((one for one in found if one.name == "onnxruntime-gpu"), found[0]) if case.nvidia else found[0]
+    )
     level: Level = "error"
     yield case.finding(
         BOTH,
@@ -65,4 +67,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _requirers(case: Case, names: tuple[str, ...]) -> str:
-    return " and ".join(named(package) if (package := case.package(name)) else name for name in names) or "a package"
+    return (
+        " and ".join(named(package) if (package := case.package(name)) else name for name in names)
+        or "a package"
+    )

@@ -48,7 +48,8 @@ def check(case: Case) -> Iterator[Finding]:
         None,
     )
     if provider and all(
-        case.native.find(name, need.package, provider).state == "wheel" and _reached(provider.runpath + provider.rpath)
+        case.native.find(name, need.package, provider).state == "wheel"
+        and _reached(provider.runpath + provider.rpath)
         for name in from_wheels
     ):
         return

@@ -6,6 +6,7 @@ from layerwright.core.findings import Finding, Fix, Kind, Level
 from layerwright.facts.compat import onnxruntime
 from layerwright.rules.case import Case, named
 from layerwright.rules.cuda import CudaNeed
+from layerwright.rules.releases import newest
 from layerwright.rules.repairs import packages_fix
 
 __all__ = ["KINDS", "check"]
@@ -64,23 +65,29 @@ def _majors(need: CudaNeed) -> str:
 
 def _fixes(case: Case, torch: CudaNeed, ort: CudaNeed) -> list[Fix]:
     fixes = []
-    runtime = _newest_runtime(case, torch)
-    if runtime:
+    runtime = newest(
+        case,
+        "onnxruntime-gpu",
+        lambda one: one.cuda_major == torch.cuda and torch.cudnn in {one.cudnn_major, ""},
+    )
+    if runtime is not None:
         fixes.append(
             packages_fix(
                 ort.package,
-                f"onnxruntime-gpu=={runtime}",
-                f"take onnxruntime-gpu {runtime}, which is built for {_majors(torch)} as torch is",
+                f"onnxruntime-gpu=={runtime.version}",
+                f"take onnxruntime-gpu {runtime.version}, which is built for {_majors(torch)} as torch is",
                 cost=10,
             )
         )
-    partner = _newest_torch(case, ort)
-    if partner:
+    partner = newest(
+        case, "torch", lambda one: one.cuda_major == ort.cuda and ort.cudnn in {one.cudnn_major, ""}
+    )
+    if partner is not None:
         fixes.append(
             packages_fix(
                 torch.package,
-                f"torch=={partner}",
-                f"take torch {partner}, which uses the same majors as {named(ort.package)}",
+                f"torch=={partner.version}",
+                f"take torch {partner.version}, which uses the same majors as {named(ort.package)}",
                 cost=20,
             )
         )
@@ -88,27 +95,3 @@ def _fixes(case: Case, torch: CudaNeed, ort: CudaNeed) -> list[Fix]:
         Fix(text="split the image: one with torch, one with ONNX Runtime, on a shared base", cost=60)
     )
     return fixes
-
-
-def _newest_runtime(case: Case, torch: CudaNeed) -> str:
-    python = case.subject.python
-    for version in reversed(onnxruntime.gpu_releases()):
-        build = onnxruntime.gpu_build(version)
-        if build is None or (python and build.python and python not in build.python):
-            continue
-        if build.cuda_major == torch.cuda and torch.cudnn in {build.cudnn_major, ""}:
-            return version
-    return ""
-
-
-def _newest_torch(case: Case, ort: CudaNeed) -> str:
-    from layerwright.facts.compat import torch  # noqa: PLC0415 - only when there is a clash
-
-    python = case.subject.python
-    for version in reversed(torch.releases()):
-        build = torch.build(version, case.subject.platform.architecture)
-        if build is None or (python and build.python and python not in build.python):
-            continue
-        if build.cuda_major == ort.cuda and (not ort.cudnn or build.cudnn_major == ort.cudnn):
-            return version
-    return ""

@@ -1,13 +1,23 @@
 """Repairs that several rules offer: edits of the spec, as the line that would stand there."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from layerwright.core.findings import Fix
 from layerwright.core.source import Location
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case
 
-__all__ = ["add_packages", "apt_fix", "base_with", "key_fix", "packages_fix", "remove_fix", "role_fix"]
+__all__ = [
+    "add_packages",
+    "apt_fix",
+    "base_with",
+    "from_fix",
+    "key_fix",
+    "packages_fix",
+    "remove_fix",
+    "role_fix",
+]
 
 
 def packages_fix(package: Package, requirement: str, text: str, *, cost: int) -> Fix:
@@ -56,9 +66,37 @@ def from_fix(case: Case, reference: str, text: str, *, cost: int) -> Fix:
 
 
 def base_with(case: Case, *, cuda: str, cudnn: str = "") -> list[Fix]:
-    """A base of NVIDIA's with this CUDA major and cuDNN major; none when none is recorded."""
-    del case, cuda, cudnn
-    return []
+    """The newest ``nvidia/cuda`` base with this CUDA major and cuDNN major, on the system that the image has now."""
+    from layerwright.facts.compat import cuda_images  # noqa: PLC0415 - only when there is something to mend
+    from layerwright.facts.compat.records import load  # noqa: PLC0415 - as above
+    from layerwright.facts.compat.versions import dotted, first_parts  # noqa: PLC0415 - as above
+
+    system = _SYSTEMS.get(case.subject.base.os, case.subject.base.os) or "ubuntu22.04"
+    found = []
+    for record in load(cuda_images.CudaImagesFile).image:
+        image = cuda_images.image(record.cuda)
+        if image is None or first_parts(image.cuda, 1) != cuda or image.supported is False:
+            continue
+        token = f"-{image.cudnn_token}" if cudnn else ""
+        carried = {first_parts(version, 1) for version in image.cudnn}
+        if system in (image.cudnn_os if cudnn else image.os) and (not cudnn or cudnn in carried):
+            found.append((dotted(image.cuda), f"{image.cuda}{token}-runtime-{system}"))
+    if not found:
+        return []
+    tag = max(found)[1]
+    what = f"CUDA {cuda} and cuDNN {cudnn}" if cudnn else f"CUDA {cuda}"
+    return [from_fix(case, f"{_repository(case)}:{tag}", f"start from a base that has {what}", cost=20)]
+
+
+_SYSTEMS: Final = {"debian11": "ubuntu20.04", "debian12": "ubuntu22.04", "debian13": "ubuntu24.04"}
+"""The Ubuntu with about the same glibc, for images that start from Debian."""
+
+
+def _repository(case: Case) -> str:
+    """Where the base comes from now, when that is one of NVIDIA's repositories of CUDA images."""
+    name = case.subject.base.reference.partition("@")[0]
+    repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    return repository if repository.endswith("nvidia/cuda") else "nvcr.io/nvidia/cuda"
 
 
 def _with_value(place: Location, value: str) -> str:

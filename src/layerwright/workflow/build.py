@@ -6,14 +6,14 @@ from typing import Any
 
 from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
-from layerwright.core.events import Notice
 from layerwright.lock.model import Lock
 from layerwright.plan.build import TreeRequest, make_plan
 from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
-from layerwright.workflow.plan import scan_trees, stale_cells, with_parents
+from layerwright.workflow.fresh import fresh_lock
+from layerwright.workflow.plan import scan_trees, with_parents
 from layerwright.workflow.scans import file_digests
-from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells, short_list
+from layerwright.workflow.session import Session, read_spec, select_cells
 from layerwright.workflow.workshop import make_workshop
 
 __all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
@@ -71,24 +71,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
             hint=f"name one of {', '.join(cells)}",
         )
     names = with_parents(spec, cells)
-    lock = read_locked(spec)
-    with file_digests(session) as cache:
-        stale = stale_cells(spec, lock, names, cache)
-    if stale or lock is None:
-        if request.locked:
-            raise UsageError(
-                f"{lock_path(spec).name} is {'missing' if lock is None else 'out of date for ' + ', '.join(stale)}",
-                hint="run `layerwright lock` and commit the result",
-            )
-        from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
-
-        reason = (
-            "there is no lock yet"
-            if lock is None
-            else f"the spec or its projects changed for {short_list(stale)}"
-        )
-        session.reporter(Notice(message=f"{reason}: resolving, and writing {lock_path(spec).name}"))
-        lock = update_lock(session, cells=names).lock
+    lock = fresh_lock(session, spec, names, locked=request.locked)
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)
     return Prepared(

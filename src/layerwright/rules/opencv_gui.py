@@ -1,0 +1,109 @@
+"""OpenCV with windows finds the graphics libraries that it loads on import."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from layerwright.core.findings import Evidence, Finding, Fix, Kind
+from layerwright.facts.compat import opencv
+from layerwright.facts.model import Package
+from layerwright.rules.case import Case, binary, named
+from layerwright.rules.debian_names import debian_packages
+from layerwright.rules.native import Provision
+from layerwright.rules.repairs import apt_fix, packages_fix
+
+__all__ = ["GUI", "KINDS", "check"]
+
+GL = Kind(
+    code="LW-OPENCV-GL",
+    title="opencv-python needs graphics libraries that the base lacks",
+    why="The variants with windows load Qt, and Qt loads libGL.so.1, GLib and X11's libraries as soon as cv2 is "
+    "imported, even where nobody looks at a window: `ImportError: libGL.so.1: cannot open shared object file`.",
+    evidence="DT_NEEDED of cv2 and of the Qt libraries in the wheel, against the libraries and Debian packages of the "
+    "base and of `apt`.",
+    repair="Take opencv-python-headless, which needs none of them, or add libgl1 and libglib2.0-0 to `apt`.",
+)
+KINDS = (GL,)
+
+GUI: Final = ("opencv-python", "opencv-contrib-python")
+"""Variants that load Qt."""
+
+
+_FIRST: Final[tuple[str, ...]] = ("libgl1", "libglib2.0-0")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Look for what cv2 loads on import."""
+    for name in GUI:
+        package = case.package(name)
+        if package is None or any(case.package(f"{one}-headless") for one in GUI):
+            continue
+        states, evidence = _states(case, package)
+        missing = [library for library, found in states.items() if found.state == "missing"]
+        doubtful = [library for library, found in states.items() if found.state == "unknown"]
+        if missing:
+            yield case.finding(
+                GL,
+                "error",
+                f"{named(package)} loads {', '.join(missing)} on import, and {case.base_name} has none of them"
+                if len(missing) > 1
+                else f"{named(package)} loads {missing[0]} on import, and {case.base_name} lacks it",
+                evidence=[*evidence, *case.subject.base.evidence],
+                fix=_fixes(package, [*missing, *doubtful]),
+                members=[case.wheel(package), case.base()],
+            )
+        elif doubtful:
+            yield case.finding(
+                GL,
+                "unknown",
+                f"{named(package)} loads {', '.join(doubtful)} on import, and whether {case.base_name} has "
+                f"{'them' if len(doubtful) > 1 else 'it'} is not known",
+                evidence=evidence,
+                fix=_fixes(package, doubtful),
+                members=[case.wheel(package), case.base()],
+            )
+
+
+def _states(case: Case, package: Package) -> tuple[dict[str, Provision], list[Evidence]]:
+    """Libraries from outside the wheel that importing cv2 loads."""
+    states: dict[str, Provision] = {}
+    evidence: list[Evidence] = []
+    if package.facts is not None and package.facts.libraries:
+        loaded = case.native.loaded_on_import(package)
+        for library in package.facts.libraries:
+            if library.path not in loaded:
+                continue
+            outside = []
+            for name in library.needed:
+                found = case.native.find(name, package, library)
+                if found.state in {"missing", "unknown"}:
+                    states[name] = found
+                    outside.append(name)
+            if outside:
+                evidence.append(binary(package, library, f"needs {', '.join(outside)}"))
+        return states, evidence
+    recorded = opencv.system_libraries(package.name, package.version)
+    for name in recorded.libraries if recorded else ():
+        found = case.native.system(name)
+        if found.state in {"missing", "unknown"}:
+            states[name] = found
+    return states, list(recorded.evidence) if recorded else []
+
+
+def _fixes(package: Package, missing: list[str]) -> list[Fix]:
+    wanted = dict.fromkeys(names[0] for library in missing if (names := debian_packages(library)))
+    headless = f"{package.name}-headless"
+    fixes = []
+    if wanted:
+        # these two draw in X11's libraries; the others are named only where these are there already
+        first = [name for name in _FIRST if name in wanted] or list(wanted)
+        fixes.append(apt_fix(first, f"install the Debian package{'s' if len(first) > 1 else ''} too", cost=4))
+    if package.requested:
+        fixes.append(
+            packages_fix(
+                package,
+                f"{headless}=={package.version}",
+                f"take {headless}, which needs none of them",
+                cost=3,
+            )
+        )
+    return fixes

@@ -1,0 +1,65 @@
+"""Will the described images work? Spec + lock → findings, before anything is built and without whole wheels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerwright.core.findings import Finding
+from layerwright.facts.model import Subject
+from layerwright.workflow.fresh import fresh_lock
+from layerwright.workflow.plan import with_parents
+from layerwright.workflow.session import Session, read_spec, select_cells
+
+__all__ = ["CheckRequest", "Checked", "check_images", "gather"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """What is to be checked.
+
+    Attributes:
+        images: images or cells; empty for all.
+        locked: the lock must fit the spec as it is; it is never written.
+        host: record of the machine to judge for; None for no machine in particular.
+    """
+
+    images: tuple[str, ...] = ()
+    locked: bool = False
+    host: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found, and what was looked at."""
+
+    findings: tuple[Finding, ...]
+    subjects: Sequence[Subject]
+
+
+def gather(session: Session, request: CheckRequest) -> tuple[Subject, ...]:
+    """What the rules look at, one subject per cell.
+
+    Raises:
+        ResolveError: no set of packages meets the requirements.
+        UsageError: the lock does not fit and ``locked`` was asked; there is no such image; the record is damaged.
+    """
+    from layerwright.workflow.subjects import make_subjects  # noqa: PLC0415 - start-up
+
+    spec = read_spec(session)
+    cells = select_cells(spec, request.images)
+    host = None
+    if request.host is not None:
+        from layerwright.facts.host_record import read_host_facts  # noqa: PLC0415 - start-up
+
+        host = read_host_facts(session.start / request.host)
+    lock = fresh_lock(session, spec, with_parents(spec, cells), locked=request.locked)
+    return make_subjects(session, spec, lock, cells, host)
+
+
+def check_images(session: Session, request: CheckRequest) -> Checked:
+    """Judge images by all rules; errors as for ``gather``."""
+    from layerwright.rules import judge  # noqa: PLC0415 - start-up
+
+    subjects = gather(session, request)
+    findings = tuple(finding for subject in subjects for finding in judge(subject))
+    return Checked(findings=findings, subjects=subjects)
