@@ -1,0 +1,1 @@
+"""Python in an image: its environments, and what is installed in them."""
