@@ -69,6 +69,17 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
         end = self.line_start(last) + len(self.line_text(last))
         return self.text[self.line_start(first) : start] + new + self.text[min(stop, end) : end]
 
+    def replaced_all(self, edits: Iterable[tuple[int, int, str]]) -> str:
+        """The lines from the first edit (begin, end, new text) to the last, with all of them made."""
+        ordered = sorted(edits)
+        last = self.line_of(max(ordered[0][0], max(stop for _, stop, _ in ordered) - 1))
+        end = self.line_start(last) + len(self.line_text(last))
+        made, at = [], self.line_start(self.line_of(ordered[0][0]))
+        for start, stop, new in ordered:
+            made += [self.text[at:start], new]
+            at = stop
+        return "".join(made) + self.text[at:end]
+
     def whole(self) -> "Piece":
         """The file as a piece."""
         return Piece(source=self, text=self.text, origins=((0, 0),))
@@ -89,12 +100,12 @@ class Piece(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def joined(cls, source: Source, parts: Iterable[tuple[int, str]]) -> Self:
-        """A piece of parts, each with its place in the file.
+        r"""A piece of parts, each with its place in the file.
 
         Args:
             source: the file.
             parts: place in the file and text; the text may differ from what stands there, such as a line feed
-                for ``\\n``, but then it is one character.
+                for ``\n``, but then it is one character.
         """
         text: list[str] = []
         origins: list[tuple[int, int]] = []
@@ -134,6 +145,14 @@ class Piece(Struct, frozen=True, kw_only=True):
         """Without blanks at both ends."""
         start = len(self.text) - len(self.text.lstrip())
         return self.part(start, max(start, len(self.text.rstrip())))
+
+    def edited_all(self, edits: Iterable[tuple[int, int, str]]) -> str:
+        """The file's lines with several parts of the piece replaced."""
+        placed = [
+            (self.at(start), self.at(stop - 1) + 1 if stop > start else self.at(start), new)
+            for start, stop, new in edits
+        ]
+        return self.source.replaced_all(placed)
 
     def edited(self, start: int, stop: int, new: str) -> str:
         """The file's lines from ``start`` to ``stop`` of the piece with that part replaced."""

@@ -34,7 +34,9 @@ PIP_VALUES: Final = frozenset({
     "--default-index", "--torch-backend", "--index-strategy", "--link-mode", "-w", "--wheel-dir", "-d", "--dest",
     "--allow-insecure-host", "--extra", "--override", "--build-constraint", "--exclude-newer", "--prerelease",
 })  # fmt: skip
-_APT_VALUES = frozenset({"-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file"})
+_APT_VALUES = frozenset(
+    {"-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file"}
+)
 _GIT_VALUES = frozenset({
     "-b", "--branch", "--depth", "-o", "--origin", "-c", "--config", "--reference", "-j", "--jobs", "-u",
     "--upload-pack", "--separate-git-dir", "--template", "--filter", "--shallow-since", "--shallow-exclude",
@@ -92,12 +94,14 @@ BUILD_VALUES: Final = frozenset({
     "--cpuset-mems", "-f", "--file", "--iidfile", "--isolation", "--label", "-m", "--memory", "--memory-swap",
     "--metadata-file", "--network", "--no-cache-filter", "-o", "--output", "--platform", "--policy", "--progress",
     "--provenance", "--sbom", "--secret", "--security-opt", "--shm-size", "--ssh", "-t", "--tag", "--target",
-    "--ulimit", "-v", "--volume", "--format", "--isolation", "--jobs", "--authfile", "--tls-verify", "--userns",
+    "--ulimit", "-v", "--volume", "--format", "--jobs", "--authfile", "--tls-verify", "--userns",
 })  # fmt: skip
 """Options of ``docker build`` and ``docker buildx build`` (0.29), and of ``podman build``."""
 
 _ENGINES = frozenset({"docker", "podman", "nvidia-docker", "nerdctl", "buildah"})
-_ENGINE_VALUES = frozenset({"-H", "--host", "--context", "-c", "--config", "-l", "--log-level", "--root", "--url"})
+_ENGINE_VALUES = frozenset(
+    {"-H", "--host", "--context", "-c", "--config", "-l", "--log-level", "--root", "--url"}
+)
 
 
 class Pip(Struct, frozen=True, kw_only=True):
@@ -269,5 +273,3 @@ def docker_call(command: Command) -> Docker | None:
 def _is_url(word: Word) -> bool:
     text = word.text
     return "://" in text or text.startswith("$") or ("." in text.partition("/")[0] and "/" in text)
-
-

@@ -85,13 +85,13 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(Struct, frozen=True, kw_only=True):
-    """A whole file.
+    r"""A whole file.
 
     Attributes:
         source: its text.
         instructions: in order.
         directives: value and place of ``# syntax=``, ``# escape=``, ``# check=``.
-        escape: ``\\`` or a backtick.
+        escape: ``\`` or a backtick.
         faults: what Docker stumbles over.
     """
 

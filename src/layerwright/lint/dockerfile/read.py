@@ -32,13 +32,13 @@ _SPACE = " \t\v\f\r"
 class _Reader:
     """Goes through the lines once."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, first: int, last: int) -> None:
         self.source = source
         self.escape = "\\"
         self.directives: dict[str, tuple[str, int]] = {}
         self.faults: list[Fault] = []
-        self._line = 1
-        self._last = source.line_count
+        self._line = first
+        self._last = last
         self._head = True
 
     def read(self) -> Iterator[Instruction]:
@@ -171,15 +171,21 @@ class _Reader:
             begin += len(text) - len(shown)
             parts.append((begin, shown))
             # The line feed stands behind the line, and behind the carriage return of a file from Windows.
-            parts.append((self.source.line_start(self._line) - 1 if self._line <= self._last else begin, "\n"))
+            parts.append(
+                (self.source.line_start(self._line) - 1 if self._line <= self._last else begin, "\n")
+            )
         else:
             self.faults.append(Fault(kind="heredoc", start=start, text=name))
         return Piece.joined(self.source, parts)
 
 
-def read_dockerfile(source: Source) -> Dockerfile:
-    """Read a Dockerfile."""
-    reader = _Reader(source)
+def read_dockerfile(source: Source, block: Piece | None = None) -> Dockerfile:
+    """Read a Dockerfile: the whole file, or whole lines of it."""
+    first, last = 1, source.line_count
+    if block is not None:
+        first = source.line_of(block.at(0))
+        last = min(last, source.line_of(block.at(len(block.text) - 1))) if block.text else first - 1
+    reader = _Reader(source, first, last)
     instructions = tuple(reader.read())
     faults = reader.faults
     if not instructions:
@@ -208,7 +214,9 @@ def _flags(piece: Piece) -> tuple[tuple[Flag, ...], Piece]:
         if not name:  # "--" alone ends the flags
             position = found.end()
             break
-        flags.append(Flag(name=name.lower(), value=unquoted(value, ""), start=found.start(), stop=found.end()))
+        flags.append(
+            Flag(name=name.lower(), value=unquoted(value, ""), start=found.start(), stop=found.end())
+        )
         position = found.end()
         while position < len(piece.text) and piece.text[position] in _SPACE:
             position += 1

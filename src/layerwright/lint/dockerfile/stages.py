@@ -119,7 +119,11 @@ def find_stage(stages: Sequence[Stage], name: str) -> int:
 
 
 def _stage(
-    begin: Instruction, rest: Sequence[Instruction], head: Mapping[str, str | None], before: Sequence[Stage], escape: str
+    begin: Instruction,
+    rest: Sequence[Instruction],
+    head: Mapping[str, str | None],
+    before: Sequence[Stage],
+    escape: str,
 ) -> Stage:
     words = [begin.rest.text[start:stop] for start, stop in split_words(begin.rest.text, escape)]
     base = expand(words[0], head, escape) if words else Expanded(text="")

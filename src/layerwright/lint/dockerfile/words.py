@@ -11,7 +11,9 @@ from msgspec import Struct
 
 __all__ = ["Expanded", "NameValue", "expand", "name_values", "split_words", "unquoted"]
 
-_VARIABLE = re.compile(r"\$(?:(?P<bare>[A-Za-z_][A-Za-z0-9_]*|\d)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^}]*)\})")
+_VARIABLE = re.compile(
+    r"\$(?:(?P<bare>[A-Za-z_][A-Za-z0-9_]*|\d)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^}]*)\})"
+)
 
 
 class Expanded(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,9 @@ def name_values(keyword: str, text: str, escape: str = "\\") -> tuple[NameValue,
     if keyword != "ARG" and "=" not in first:
         start = words[1][0] if len(words) > 1 else len(text)
         return (
-            NameValue(name=unquoted(first, escape), value=text[start:], start=0, stop=len(text), value_start=start),
+            NameValue(
+                name=unquoted(first, escape), value=text[start:], start=0, stop=len(text), value_start=start
+            ),
         )
     found = []
     for start, stop in words:
@@ -107,7 +111,9 @@ def expand(word: str, variables: Mapping[str, str | None] | None, escape: str = 
             following = word[index : index + 1]
             # In double quotes only these can be escaped.
             made.append(following if not quote or following in ('"', "$", escape) else sign + following)
-        elif sign == "$" and quote != "'" and variables is not None and (found := _VARIABLE.match(word, index)):
+        elif (
+            sign == "$" and quote != "'" and variables is not None and (found := _VARIABLE.match(word, index))
+        ):
             value, missing = _value(found, variables, escape)
             made.append(found[0] if value is None else value)
             unknown += missing

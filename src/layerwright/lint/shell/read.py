@@ -31,6 +31,7 @@ _WORDS = frozenset({
 _JOINS = frozenset({";", "&", ";;", "\n", ";&", ";;&"})
 _OPERATORS = frozenset({"&&", "||", "|", "|&"})
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "e": "\x1b", "0": "\0"}
+_EXPANDING = (":-", ":?", ":+", ":=", "-", "?", "+", "=", "#", "%", "/")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 
 
@@ -201,7 +202,8 @@ class _Reader:
                 self._body(node.children, inner)
 
     def _conditional(self, node: "Node", place: _Place) -> None:
-        condition, rest = [], []
+        condition: list[Node] = []
+        rest: list[Node] = []
         seen = False
         for child in node.children:
             seen = seen or child.type in {"then", "do_group"}
@@ -340,7 +342,8 @@ class _Reader:
         inner = _Reader(Piece.joined(self.piece.source, parts), self._nested + 1)
         inner.read()
         self.commands += [
-            replace(command, function=place.function, substitution=place.substitution) for command in inner.commands
+            replace(command, function=place.function, substitution=place.substitution)
+            for command in inner.commands
         ]
 
     def _leaves(self, node: "Node") -> "Iterator[Node]":
@@ -384,7 +387,13 @@ class _Reader:
             return []
         target = self._word(words[0])
         return [
-            Redirect(operator=operator, target=target.text, start=start, stop=target.stop or stop, target_start=target.start)
+            Redirect(
+                operator=operator,
+                target=target.text,
+                start=start,
+                stop=target.stop or stop,
+                target_start=target.start,
+            )
         ]
 
     def _heredoc(self, node: "Node", operator: str) -> Iterator[Redirect]:
@@ -428,7 +437,13 @@ class _Reader:
         )
 
     def _fill(
-        self, node: "Node", parts: list[tuple[int, str]], expansions: list[Expansion], *, quoted: bool, depth: int
+        self,
+        node: "Node",
+        parts: list[tuple[int, str]],
+        expansions: list[Expansion],
+        *,
+        quoted: bool,
+        depth: int,
     ) -> bool:
         """Texts and variables of a word's node; True when a command's output is put in."""
         start, raw = self._start(node), self._raw(node)
@@ -446,7 +461,9 @@ class _Reader:
                 return True
             case "string":
                 return self._string(node, parts, expansions, depth)
-            case "concatenation" | "translated_string" | "variable_assignment" | "command_name" if depth < _DEEPEST:
+            case "concatenation" | "translated_string" | "variable_assignment" | "command_name" if (
+                depth < _DEEPEST
+            ):
                 substituted, at = False, start
                 for child in node.children:
                     if self._start(child) > at:
@@ -465,7 +482,12 @@ class _Reader:
         substituted = False
         at, end = self._start(node) + 1, self._stop(node) - 1
         for child in node.children:
-            if child.type in {"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"}:
+            if child.type in {
+                "simple_expansion",
+                "expansion",
+                "command_substitution",
+                "arithmetic_expansion",
+            }:
                 parts += _unescaped(self.piece.text[at : self._start(child)], at, {})
                 substituted |= self._fill(child, parts, expansions, quoted=True, depth=depth + 1)
                 at = self._stop(child)
@@ -484,7 +506,7 @@ class _Reader:
         )
         inside = raw[2:-1] if raw.startswith("${") else raw[1:]
         _, _, rest = inside.partition(name)
-        operator = next((sign for sign in (":-", ":?", ":+", ":=", "-", "?", "+", "=", "#", "%", "/") if rest.startswith(sign)), "")
+        operator = next((sign for sign in _EXPANDING if rest.startswith(sign)), "")
         return Expansion(
             name=name,
             quoted=quoted,
@@ -501,12 +523,12 @@ def _without_stray(words: list[Word]) -> list[Word]:
 
 
 def _unescaped(text: str, start: int, escapes: "dict[str, str] | None") -> Iterator[tuple[int, str]]:
-    """Parts of a text with its backslashes obeyed.
+    r"""Parts of a text with its backslashes obeyed.
 
     Args:
         text: as written.
         start: its place.
-        escapes: None outside quotes (any character can be escaped), empty in double quotes (only ``$ ` " \\``),
+        escapes: None outside quotes (any character can be escaped), empty in double quotes (only ``$ ` " \``),
             else what stands for what.
     """
     at = 0

@@ -1,0 +1,414 @@
+"""Downloads that anybody on the way can change."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from layerwright.core.findings import Finding, Kind
+from layerwright.core.source import Location
+from layerwright.lint.dockerfile import name_values, split_words
+from layerwright.lint.documents import Document, Unit
+from layerwright.lint.found import changed, docs, finding, without
+from layerwright.lint.shell import Command
+from layerwright.lint.tools import Download, apt_call, docker_call, download_call, pip_install
+
+__all__ = ["KINDS", "find"]
+
+TRUSTED_HOST = Kind(
+    code="LW-LINT-TRUSTED-HOST",
+    title="pip is told not to check a server's certificate",
+    why="Packages run code when they are installed and imported; whoever sits between can hand out his own.",
+    evidence="`--trusted-host`, `PIP_TRUSTED_HOST` or `pip config set global.trusted-host`.",
+    repair="Serve the index over https, and give pip the certificate authority of the house with `--cert` or "
+    "`PIP_CERT`; in a spec, see the how-to on private indexes.",
+)
+HTTP_INDEX = Kind(
+    code="LW-LINT-HTTP-INDEX",
+    title="a package index is reached over plain http",
+    why="Names, logins and packages go over the line in the clear and can be swapped on the way.",
+    evidence="An `--index-url`, `--extra-index-url`, `--find-links` or their variables with http://.",
+    repair="Use https; a server without a certificate can be put behind a proxy that has one.",
+)
+TLS_OFF = Kind(
+    code="LW-LINT-TLS-OFF",
+    title="a certificate check is switched off",
+    why="The program then accepts any server, so https protects nothing.",
+    evidence="`curl --insecure`, `wget --no-check-certificate`, `GIT_SSL_NO_VERIFY`, `http.sslVerify=false`, conda's "
+    "`ssl_verify false`, apt's `Verify-Peer=false` and their like.",
+    repair="Install ca-certificates, or give the program the authority of the house (`--cacert`, `SSL_CERT_FILE`).",
+)
+UNSIGNED = Kind(
+    code="LW-LINT-APT-UNSIGNED",
+    title="apt is told to take packages without a signature",
+    why="The signature is all that protects a Debian package, since mirrors are reached over http.",
+    evidence="`--allow-unauthenticated`, `--allow-insecure-repositories`, `--force-yes`, `[trusted=yes]`.",
+    repair="Install the archive's key below /etc/apt/keyrings and name it with `signed-by=`.",
+)
+HTTP = Kind(
+    code="LW-LINT-HTTP-DOWNLOAD",
+    title="a file is fetched over plain http and not checked",
+    why="Whoever sits between decides what the build installs.",
+    evidence="curl, wget or ADD of an http:// address without a digest that is checked.",
+    repair="Use https, and compare the file's sha256 before it is used.",
+)
+MIRROR = Kind(
+    code="LW-LINT-HTTP-MIRROR",
+    title="an apt mirror is reached over plain http",
+    why="apt's signatures catch a changed package, but not a mirror that is held back, and everybody on the way sees "
+    "what is installed.",
+    evidence="An http:// address of a mirror other than Debian's and Ubuntu's own that is written into apt's sources.",
+    repair="Use the mirror's https address; ca-certificates must be there first.",
+)
+UNVERIFIED = Kind(
+    code="LW-LINT-UNVERIFIED-DOWNLOAD",
+    title="a file is fetched and used without a digest",
+    why="What the address serves can change: the same Dockerfile then builds something else, and nobody is told.",
+    evidence="curl, wget or ADD of a file, and no sha256sum, gpg or `--checksum` in the same step.",
+    repair='Check it: `echo "SHA256  FILE" | sha256sum --check`; ADD has `--checksum=sha256:…`; a spec\'s `models` have '
+    "`sha256`.",
+)
+PIPE = Kind(
+    code="LW-LINT-PIPE-TO-SHELL",
+    title="a download is run as it comes",
+    why="Nobody sees what ran, a cut connection runs half a script, and the next build may run another one.",
+    evidence="curl or wget piped into a shell or an interpreter.",
+    repair="Fetch it to a file, check its sha256, then run it.",
+)
+
+KINDS = (TRUSTED_HOST, HTTP_INDEX, TLS_OFF, UNSIGNED, HTTP, MIRROR, UNVERIFIED, PIPE)
+
+_LOCAL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)([:/]|$)")
+_OWN_MIRRORS = re.compile(r"http://([a-z0-9.-]+\.)?(debian\.org|ubuntu\.com|archive\.canonical\.com)\b")
+_CHECKS = re.compile(
+    r"\b(sha(1|224|256|384|512)sum|shasum|md5sum|gpg|gpgv|cosign|minisign|openssl\s+dgst|b2sum)\b"
+)
+_INTERPRETERS = re.compile(r"(ba|da|z|a)?sh|python[23]?(\.\d+)?|perl|node|ruby")
+_SWITCHES: Final = {
+    "curl": ("-k", "--insecure", "--proxy-insecure"),
+    "wget": ("--no-check-certificate",),
+    "wget2": ("--no-check-certificate",),
+    "aria2c": ("--check-certificate=false",),
+}
+_TEXTS: Final = (
+    re.compile(r"http\.sslverify[= ](false|0)", re.IGNORECASE),
+    re.compile(r"strict-ssl[= ]false", re.IGNORECASE),
+    re.compile(r"ssl_verify[= :]+(false|no|0)", re.IGNORECASE),
+    re.compile(r"Verify-(Peer|Host)\"?[= ]+\"?(false|0)", re.IGNORECASE),
+)
+_VARIABLES: Final = {
+    "GIT_SSL_NO_VERIFY": re.compile(r"1|true|yes", re.IGNORECASE),
+    "PYTHONHTTPSVERIFY": re.compile(r"0"),
+    "NODE_TLS_REJECT_UNAUTHORIZED": re.compile(r"0"),
+    "CONDA_SSL_VERIFY": re.compile(r"false|0|no", re.IGNORECASE),
+}
+_UNSIGNED = re.compile(
+    r"--allow-unauthenticated|--allow-insecure-repositories|--force-yes|AllowUnauthenticated=(true|1)"
+    r"|AllowInsecureRepositories=(true|1)|AllowWeakRepositories=(true|1)"
+)
+_INDEX_OPTIONS: Final = (
+    "-i",
+    "--index-url",
+    "--pypi-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "--index",
+    "--default-index",
+)
+
+
+def find(document: Document) -> Iterator[Finding]:
+    """Unsafe ways to fetch things."""
+    yield from _env(document)
+    yield from _add(document)
+    for unit, command in document.commands():
+        yield from _pip(command)
+        yield from _switched_off(command)
+        yield from _apt(command)
+        yield from _sources(command)
+        download = download_call(command)
+        if download is not None:
+            yield from _download(unit, download)
+
+
+def _env(document: Document) -> Iterator[Finding]:
+    escape = document.dockerfile.escape if document.dockerfile else "\\"
+    for _, instruction, _ in document.each("ENV", "ARG"):
+        for pair in name_values(instruction.keyword, instruction.rest.text, escape):
+            value = (pair.value or "").strip("\"'")
+            where = instruction.rest.location(pair.start)
+            if pair.name == "PIP_TRUSTED_HOST" and value:
+                yield finding(
+                    TRUSTED_HOST,
+                    "error",
+                    f"pip does not check the certificate of {value}",
+                    where,
+                    fix="serve the index over https and name the certificate authority",
+                    edit=f"{instruction.keyword} PIP_CERT=/etc/ssl/certs/ca-certificates.crt",
+                )
+            elif pair.name in {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX"}:
+                if value.startswith("http://") and not _LOCAL.match(value):
+                    yield _http_index(
+                        instruction.rest.edited(
+                            pair.start, pair.stop, f"{pair.name}={value.replace('http:', 'https:', 1)}"
+                        ),
+                        where,
+                    )
+            elif pair.name in _VARIABLES and _VARIABLES[pair.name].fullmatch(value):
+                yield finding(
+                    TLS_OFF,
+                    "error",
+                    f"{pair.name}={value} switches certificate checks off for the image's whole life",
+                    where,
+                    fix="remove it; name the certificate authority instead",
+                    edit=f"{instruction.keyword} SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+                )
+
+
+def _http_index(edit: str, where: Location) -> Finding:
+    return finding(
+        HTTP_INDEX,
+        "error",
+        "a package index is reached over plain http",
+        where,
+        fix="use https",
+        edit=edit,
+    )
+
+
+def _pip(command: Command) -> Iterator[Finding]:
+    pip = pip_install(command)
+    if pip is not None:
+        for option in pip.parsed.every("--trusted-host", "--allow-insecure-host"):
+            yield finding(
+                TRUSTED_HOST,
+                "error",
+                f"pip does not check the certificate of {option.value or 'a host'}",
+                command.location(option.word),
+                fix="serve the index over https; a private authority is named with --cert FILE",
+                edit=without(command.piece, option.word, option.value_word),
+                evidence=[
+                    docs(
+                        "--trusted-host: trusted even though it has no valid or any HTTPS",
+                        "pip.pypa.io/en/stable/cli/pip",
+                    )
+                ],
+            )
+        for option in pip.parsed.every(*_INDEX_OPTIONS):
+            word = option.value_word
+            if word is not None and "http://" in word.text and not _LOCAL.search(word.text):
+                yield _http_index(
+                    changed(command, word, word.raw.replace("http://", "https://", 1)), command.location(word)
+                )
+    elif re.fullmatch(r"pip[23]?", command.program) and command.texts[:2] == ("config", "set"):
+        setting, *value = command.texts[2:]
+        if setting.endswith("trusted-host"):
+            yield finding(
+                TRUSTED_HOST,
+                "error",
+                f"pip does not check the certificate of {' '.join(value)}",
+                command.location(),
+                fix="serve the index over https; a private authority is named with global.cert",
+                edit=changed(command, command.arguments[2], "global.cert"),
+            )
+        elif (
+            setting.endswith("index-url")
+            and value
+            and value[0].startswith("http://")
+            and not _LOCAL.match(value[0])
+        ):
+            word = command.arguments[3]
+            yield _http_index(
+                changed(command, word, word.raw.replace("http://", "https://", 1)), command.location(word)
+            )
+
+
+def _switched_off(command: Command) -> Iterator[Finding]:
+    switches = _SWITCHES.get(command.program, ())
+    for word in command.arguments:
+        text = word.text
+        bundle = command.program == "curl" and re.fullmatch(r"-[a-zA-Z]*k[a-zA-Z]*", text)
+        if text in switches or bundle:
+            new = text.replace("k", "", 1) if bundle else ""
+            new = "" if new == "-" else new
+            yield finding(
+                TLS_OFF,
+                "error",
+                f"{command.program} does not check the server's certificate",
+                command.location(word),
+                fix=f"remove {text}; install ca-certificates, or name the authority",
+                edit=changed(command, word, new) if new else without(command.piece, word),
+            )
+    names = [command.program, *command.texts]
+    text = " ".join(names)
+    if command.program in {"git", "npm", "yarn", "conda", "mamba", "apt-get", "apt", "echo", "printf"}:
+        for pattern in _TEXTS:
+            found = pattern.search(text)
+            if found:
+                word = next(
+                    (one for one in command.arguments if found[0].split()[0] in one.text), command.words[0]
+                )
+                yield finding(
+                    TLS_OFF,
+                    "error",
+                    f"{found[0]} switches certificate checks off",
+                    command.location(word),
+                    fix="remove it; install ca-certificates, or name the authority",
+                    edit=without(command.piece, word),
+                )
+    for name, word in command.assignments:
+        if name in _VARIABLES and _VARIABLES[name].fullmatch(word.text):
+            yield finding(
+                TLS_OFF,
+                "error",
+                f"{name}={word.text} switches certificate checks off",
+                command.location(),
+                fix="remove it; name the certificate authority instead",
+                edit=command.piece.edited(
+                    word.start - len(name) - 1, word.stop, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+                ),
+            )
+
+
+def _apt(command: Command) -> Iterator[Finding]:
+    if apt_call(command) is None:
+        return
+    for word in command.arguments:
+        if _UNSIGNED.search(word.text):
+            yield finding(
+                UNSIGNED,
+                "error",
+                f"{word.text} lets apt install packages that nobody signed",
+                command.location(word),
+                fix="remove it, and install the archive's key with signed-by= in its source line",
+                edit=without(command.piece, word),
+            )
+
+
+def _sources(command: Command) -> Iterator[Finding]:
+    targets = " ".join([one.target for one in command.redirects] + list(command.texts))
+    if "/etc/apt" not in targets and "sources.list" not in targets:
+        return
+    for word in command.arguments:
+        if "[trusted=yes]" in word.text or "trusted=yes" in word.text:
+            yield finding(
+                UNSIGNED,
+                "error",
+                "[trusted=yes] lets apt install packages that nobody signed",
+                command.location(word),
+                fix="name the archive's key",
+                edit=changed(
+                    command, word, word.raw.replace("trusted=yes", "signed-by=/etc/apt/keyrings/NAME.gpg")
+                ),
+            )
+        # Of `s|old|new|` the new address counts.
+        parts = re.findall(r"http://[^\s|'\"/]+", word.text)
+        found = next(
+            (part for part in reversed(parts) if not _OWN_MIRRORS.match(part) and not _LOCAL.match(part)), ""
+        )
+        if found and "$" not in found:
+            yield finding(
+                MIRROR,
+                "warning",
+                f"the apt mirror {found.removeprefix('http://')} is reached over plain http",
+                command.location(word),
+                fix="use its https address",
+                edit=changed(command, word, word.raw.replace(found, found.replace("http:", "https:", 1))),
+            )
+
+
+def _download(unit: Unit, download: Download) -> Iterator[Finding]:
+    command = download.command
+    url = download.urls[0]
+    plain = "http://" in url.text and not _LOCAL.search(url.text)
+    insecure = download.parsed.has("-k", "--insecure", "--no-check-certificate")
+    following = _pipe(unit, command)
+    shell = next((one for one in following if _INTERPRETERS.fullmatch(one.program)), None)
+    if shell is not None:
+        yield finding(
+            PIPE,
+            "error" if plain or insecure else "warning",
+            f"{shell.program} runs what {_host(url.text)} serves, unseen and unchecked",
+            command.location(),
+            fix="fetch it to a file, check its sha256, then run the file",
+            edit=_fetched(command, url.raw, shell.program),
+        )
+        return
+    if _CHECKS.search(unit.script.text) or not (download.output or following):
+        return
+    if any(one.program in {"jq", "grep", "cut", "head", "sed", "awk"} for one in following[:1]):
+        return  # an answer that is read, not installed
+    if docker_call(command) is not None or unit.origin == "start":
+        return
+    output = download.output or url.text.partition("?")[0].rstrip("/").rpartition("/")[2] or "FILE"
+    check = f'&& echo "SHA256  {output}" | sha256sum --check'
+    if plain:
+        yield finding(
+            HTTP,
+            "error",
+            f"{url.text[:120]} is fetched over plain http and never checked",
+            command.location(url),
+            fix="use https, and check the file's sha256 before it is used",
+            edit=changed(command, url, url.raw.replace("http://", "https://", 1)) + f" {check}",
+        )
+    elif unit.built:
+        yield finding(
+            UNVERIFIED,
+            "warning",
+            f"{output} is fetched from {_host(url.text)} without a digest",
+            command.location(url),
+            fix="check its sha256 before it is used",
+            edit=command.piece.edited(command.stop, command.stop, f" {check}"),
+        )
+
+
+def _pipe(unit: Unit, command: Command) -> list[Command]:
+    found: list[Command] = []
+    index = unit.commands.index(command)
+    while unit.commands[index].after == "|" and index + 1 < len(unit.commands):
+        index += 1
+        found.append(unit.commands[index])
+    if not found and command.substitution:
+        # sh -c "$(curl …)" and bash <(curl …)
+        found = [
+            one
+            for one in unit.commands
+            if one.start < command.start and one.stop >= command.stop and _INTERPRETERS.fullmatch(one.program)
+        ]
+    return found
+
+
+def _host(url: str) -> str:
+    found = re.search(r"://([^/\s]+)", url)
+    return found[1].rpartition("@")[2] if found else url
+
+
+def _fetched(command: Command, url: str, shell: str) -> str:
+    tool = "curl -fsSL -o /tmp/install" if command.program == "curl" else "wget -qO /tmp/install"
+    return f'{tool} {url} && echo "SHA256  /tmp/install" | sha256sum --check && {shell} /tmp/install'
+
+
+def _add(document: Document) -> Iterator[Finding]:
+    for _, instruction, _ in document.each("ADD"):
+        for start, stop in split_words(instruction.rest.text):
+            url = instruction.rest.text[start:stop].strip("[],\"'")
+            if (
+                not re.match(r"https?://", url)
+                or re.search(r"\.git(#|$)", url)
+                or instruction.value("checksum")
+            ):
+                continue
+            where = instruction.rest.location(start)
+            plain = url.startswith("http://")
+            kind, level = (HTTP, "error") if plain else (UNVERIFIED, "warning")
+            edit = instruction.rest.edited(
+                0, stop, f"--checksum=sha256:SHA256 {instruction.rest.text[:stop]}"
+            )
+            yield finding(
+                kind,
+                "error" if level == "error" else "warning",
+                f"ADD fetches {url[:120]} without a digest",
+                where,
+                fix="name its digest; ADD refuses the file then when it changes",
+                edit=edit.replace("http://", "https://", 1) if plain else edit,
+            )
