@@ -7,6 +7,7 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
 from layerwright.facts.compat.versions import local_of
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case, named
+from layerwright.rules.cuda import fully_read
 from layerwright.rules.repairs import key_fix, packages_fix, remove_fix
 
 __all__ = ["KINDS", "check"]
@@ -91,8 +92,7 @@ def _is_cpu(case: Case, package: Package) -> bool:
         return case.package("onnxruntime-gpu") is None
     if local_of(package.version) == "cpu":
         return True
-    read = package.facts is not None and package.facts.reach != "metadata"
-    return read and case.cuda.need(package.name) is None
+    return fully_read(package) and case.cuda.need(package.name) is None
 
 
 def _evidence(package: Package) -> Evidence:

@@ -83,6 +83,12 @@ class Case:
             members=clash,
         )
 
+    def base_evidence(self, *words: str) -> tuple[Evidence, ...]:
+        """What shows a property of the base: facts whose text has one of the words, else the strongest; two at most."""
+        known = self.subject.base.evidence
+        chosen = [one for one in known if any(word in one.text for word in words)]
+        return tuple((chosen or list(known))[:2])
+
     # the things that clash
 
     def wheel(self, package: Package) -> Member:

@@ -5,10 +5,11 @@ soname with each incompatible release). Records of releases stand in where no bi
 """
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from layerwright.core.findings import Evidence
 from layerwright.facts.model import Library, Package
@@ -20,6 +21,7 @@ __all__ = [
     "cuda_majors",
     "cudnn_major",
     "describe_base",
+    "fully_read",
     "is_cuda_library",
     "name_brings",
 ]
@@ -59,6 +61,13 @@ _COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "cufile": ("cufile",),
 }
 """Libraries of each ``nvidia-*`` wheel. Source: file lists of the wheels."""
+
+_TELLING: Final = ("cudnn", "cublas", "cudart", "cublasLt", "cufft", "nvrtc")
+"""Libraries whose sonames tell majors, in the order in which people look at them."""
+
+_SHOWN: Final = 4
+_HASHED: Final = re.compile(r"-[0-9a-f]{8}\.so")
+"""In the names of libraries that auditwheel copied into a wheel."""
 
 _WHEEL: Final = re.compile(r"nvidia-(?P<component>[a-z0-9-]+?)(?:-cu(?P<major>\d+))?")
 _ORT_PROVIDER: Final = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
@@ -206,24 +215,30 @@ class CudaView:
     def _need(self, package: Package) -> CudaNeed | None:
         if package.facts is not None and package.facts.reach != "metadata":
             read = self._read(package)
-            if read is not None or package.name != _ORT:
+            if fully_read(package) and (read is not None or package.name != _ORT):
                 return read
+            recorded = _recorded(self._case, package)
+            return _merged(read, recorded) if read is not None and recorded is not None else read or recorded
         return _recorded(self._case, package)
 
     def _read(self, package: Package) -> CudaNeed | None:
         """By the package's own binaries."""
         own = {name for library in _libraries(package) for name in (_base_name(library.path), library.soname)}
-        wanted: dict[str, tuple[Library, str]] = {}
         looked_at = [library for library in _libraries(package) if _speaks(package, library)]
-        for library in looked_at:
-            for name in library.needed:
-                if is_cuda_library(name):
-                    wanted.setdefault(name, (library, "needs"))
-        if not any(cuda_majors(name) for name in wanted):
-            for library in looked_at:
-                if _base_name(library.path) == "libonnxruntime_providers_cuda.so":
-                    # up to 1.15 its libraries are opened by name rather than linked
-                    wanted |= {name: (library, "opens") for name in library.opens if is_cuda_library(name)}
+        verb = "needs"
+        users = {
+            library.path: (library, tuple(filter(is_cuda_library, library.needed))) for library in looked_at
+        }
+        if package.name == _ORT and not any(
+            cuda_majors(name) for _, names in users.values() for name in names
+        ):
+            # up to 1.15 its libraries are opened by name rather than linked
+            verb = "opens"
+            users = {
+                library.path: (library, tuple(filter(is_cuda_library, library.opens)))
+                for library in looked_at
+            }
+        wanted = dict.fromkeys(name for _, names in users.values() for name in names)
         if not wanted:
             return None
         majors = [cuda_majors(name) for name in wanted if cuda_majors(name)]
@@ -238,8 +253,17 @@ class CudaView:
             cuda_version=_stated_cuda(package),
             libraries=outside,
             carried=tuple(sorted(set(wanted) - set(outside))),
-            evidence=_evidence(package, wanted),
+            evidence=_evidence(package, users, verb),
         )
+
+
+def fully_read(package: Package) -> bool:
+    """Whether what each of a wheel's libraries needs is known, so that what is not named is not needed."""
+    return (
+        package.facts is not None
+        and package.facts.reach != "metadata"
+        and not any("needed" in library.unread for library in package.facts.libraries)
+    )
 
 
 def name_brings(package: Package, name: str) -> bool:
@@ -316,22 +340,41 @@ def _recorded(case: Case, package: Package) -> CudaNeed | None:
     return None
 
 
+def _merged(read: CudaNeed, recorded: CudaNeed) -> CudaNeed:
+    """Binaries that were read in part, completed by the record of the release where the two do not differ."""
+    if read.cuda and recorded.cuda != read.cuda:
+        return read
+    own = set(read.carried) | set(recorded.carried)
+    libraries = sorted({*read.libraries, *recorded.libraries} - own)
+    return structs.replace(
+        read,
+        cuda=read.cuda or recorded.cuda,
+        cudnn=read.cudnn or recorded.cudnn,
+        cuda_version=read.cuda_version or recorded.cuda_version,
+        libraries=tuple(name for name in libraries if not _HASHED.search(name)),
+        evidence=(*read.evidence, *recorded.evidence),
+    )
+
+
 def _speaks(package: Package, library: Library) -> bool:
     """Whether a library tells what the package as such needs: providers for TensorRT and others are optional."""
     return package.name != _ORT or library.path.endswith(_ORT_PROVIDER)
 
 
-def _evidence(package: Package, wanted: dict[str, tuple[Library, str]]) -> tuple[Evidence, ...]:
-    """The libraries that tell the majors, one line per binary."""
-    lines: dict[str, tuple[Library, str, list[str]]] = {}
-    for name, (library, verb) in wanted.items():
-        lines.setdefault(library.path, (library, verb, []))[2].append(name)
-    telling = sorted(
-        lines.values(), key=lambda line: -sum(bool(cuda_majors(n) or cudnn_major(n)) for n in line[2])
+def _evidence(
+    package: Package, users: Mapping[str, tuple[Library, tuple[str, ...]]], verb: str
+) -> tuple[Evidence, ...]:
+    """The library that tells most, by the names that tell majors."""
+
+    def tells(name: str) -> int:
+        return _TELLING.index(_stem(name)) if _stem(name) in _TELLING else len(_TELLING)
+
+    library, names = max(
+        users.values(), key=lambda user: sum(tells(name) < len(_TELLING) for name in user[1])
     )
-    return tuple(
-        binary(package, library, f"{verb} {', '.join(names)}") for library, verb, names in telling[:2]
-    )
+    ordered = sorted(names, key=tells)
+    more = f" and {len(ordered) - _SHOWN} more of CUDA" if len(ordered) > _SHOWN else ""
+    return (binary(package, library, f"{verb} {', '.join(ordered[:_SHOWN])}{more}"),)
 
 
 def _stated_cuda(package: Package) -> str:

@@ -80,7 +80,7 @@ def _two(case: Case, major: str, packages: list[Package]) -> Finding:
         "warning",
         f"the wheels bring CUDA {major} ({named(packages[0])}{needed}), and {case.base_name} has CUDA {base.cuda}: one "
         "of the two is of no use",
-        evidence=[_locked(packages[0]), *base.evidence],
+        evidence=[_locked(packages[0]), *case.base_evidence("names CUDA", "holds torch")],
         fix=[*_lean(case), *base_with(case, cuda=major)],
         members=[case.wheel(asker or packages[0]), case.base()],
     )
@@ -95,7 +95,7 @@ def _twice(case: Case, major: str, packages: list[Package]) -> Finding:
         "note",
         f"CUDA {major} is there twice: in {len(packages)} wheels{weight}, such as {named(packages[0])}, and in "
         f"{case.base_name} (CUDA {base.cuda})",
-        evidence=[_locked(packages[0]), *base.evidence],
+        evidence=[_locked(packages[0]), *case.base_evidence("names CUDA", "holds torch")],
         fix=_lean(case),
         members=[case.wheel(packages[0]), case.base()],
     )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["GLIBC", "debian_packages", "installed_package", "well_known"]
+__all__ = ["GLIBC", "IN_EVERY_DEBIAN", "debian_packages", "installed_package", "well_known"]
 
 GLIBC: Final = frozenset(
     {
@@ -30,6 +30,14 @@ GLIBC: Final = frozenset(
     }
 )
 """What glibc itself consists of: every base with glibc has them all."""
+
+IN_EVERY_DEBIAN: Final = frozenset(
+    {
+        *("libgcc_s.so.1", "libstdc++.so.6", "libz.so.1", "liblzma.so.5", "libbz2.so.1.0", "libcrypt.so.1"),
+        *("libtinfo.so.6", "libzstd.so.1", "libuuid.so.1", "libselinux.so.1", "libpcre2-8.so.0"),
+    }
+)
+"""Libraries that every Debian or Ubuntu image has, because dpkg, apt and the essential packages need them."""
 
 _EXCEPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "libz.so.1": ("zlib1g",),

@@ -108,10 +108,10 @@ def _users(case: Case) -> list[_User]:
     if case.cuda.base_major not in {"", "none"}:
         found.append(
             _User(
-                what=f"CUDA {base.cuda} of {case.base_name}",
+                what=case.base_name,
                 cuda=base.cuda,
                 member=case.base(),
-                evidence=base.evidence,
+                evidence=case.base_evidence("names CUDA", "holds torch"),
             )
         )
     # the nvidia-* wheels say what is there, not who needs it: they count when nobody else does
@@ -131,8 +131,8 @@ def _floor(case: Case, users: list[_User]) -> Iterator[Finding]:
     yield case.finding(
         FLOOR,
         "note",
-        f"the image needs an NVIDIA driver {floor.driver} or later, because {user.what} uses CUDA "
-        f"{first_parts(user.cuda, 1)}",
+        f"the image needs an NVIDIA driver {floor.driver} or later, because {user.what} "
+        f"{'brings' if user.member.kind == 'base' else 'uses'} CUDA {first_parts(user.cuda, 1)}",
         evidence=[*user.evidence[:2], floor.evidence],
         fix=[
             Fix(
@@ -149,7 +149,7 @@ def _judge(case: Case, users: list[_User], host: HostFacts) -> Iterator[Finding]
     """One verdict, for the most demanding; what it grants it grants to all."""
     user = users[0]
     support = cuda.driver_support(user.cuda, host.driver_version)
-    who = f"{user.what} uses CUDA {user.cuda}" if not user.what.startswith("CUDA ") else user.what
+    who = f"{user.what} {'brings' if user.member.kind == 'base' else 'uses'} CUDA {user.cuda}"
     machine = f"{host.name or 'the machine'} has driver {host.driver_version}"
     evidence = [*user.evidence[:2], _stated(host), *support.evidence]
     members = [user.member, _driver(host)]

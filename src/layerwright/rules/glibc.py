@@ -62,7 +62,7 @@ def check(case: Case) -> Iterator[Finding]:
                 kind,
                 "error",
                 f"{named(package)} needs {wants}, and {case.base_name} has {held}",
-                evidence=[need.evidence, *base.evidence],
+                evidence=[need.evidence, *case.base_evidence("glibc")],
                 fix=_fixes(kind, need),
                 members=[case.wheel(package), case.base()],
             )

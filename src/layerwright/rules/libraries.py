@@ -6,7 +6,9 @@ from typing import Final
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
 from layerwright.facts.model import Library, Package
 from layerwright.rules.case import Case, binary, named
+from layerwright.rules.cuda import is_cuda_library
 from layerwright.rules.debian_names import debian_packages
+from layerwright.rules.native import is_nvidia_library
 from layerwright.rules.opencv_gui import GUI
 from layerwright.rules.optional_libraries import feature_of
 from layerwright.rules.repairs import apt_fix
@@ -54,7 +56,8 @@ UNKNOWN = Kind(
 KINDS = (MISSING, OPTIONAL, UNDECLARED, UNKNOWN)
 
 _SHOWN: Final = 6
-_ORT_PROVIDER: Final = "libonnxruntime_providers_cuda.so"
+_CUDA_RULES: Final = frozenset({"onnxruntime-gpu", "torch"})
+"""Packages with rules of their own on CUDA."""
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -72,25 +75,31 @@ def _package(
     missing: dict[str, list[Library]] = {}
     features: dict[str, dict[str, list[Library]]] = {}
     elsewhere: dict[str, tuple[Library, Package]] = {}
-    for library in package.facts.libraries if package.facts else ():
-        if library.path.endswith(_ORT_PROVIDER):
-            continue  # rules of their own
-        feature = feature_of(package.name, library.path)
-        for name in library.needed:
-            found = case.native.find(name, package, library)
-            if found.state == "missing":
-                place = features.setdefault(feature, {}) if feature else missing
-                place.setdefault(name, []).append(library)
-            elif found.state == "unknown" and not feature and package.name not in GUI:
-                doubtful.setdefault(name, []).append((package, library))
-            elif found.state == "elsewhere" and found.package is not None and not feature:
-                elsewhere.setdefault(name, (library, found.package))
+    for name, library, feature in _needs(package):
+        found = case.native.find(name, package, library)
+        if found.state == "missing":
+            place = features.setdefault(feature, {}) if feature else missing
+            place.setdefault(name, []).append(library)
+        elif found.state == "unknown" and not feature and package.name not in GUI:
+            doubtful.setdefault(name, []).append((package, library))
+        elif found.state == "elsewhere" and found.package is not None and not feature:
+            elsewhere.setdefault(name, (library, found.package))
     if missing and package.name not in GUI:
         yield _missing(case, package, missing)
     for feature, names in features.items():
         yield _optional(case, package, feature, names)
     if elsewhere:
         yield _undeclared(case, package, elsewhere)
+
+
+def _needs(package: Package) -> Iterator[tuple[str, Library, str]]:
+    """What each library needs, with the optional feature that it is for; less what the rules on CUDA look for."""
+    by_rules = package.name in _CUDA_RULES
+    for library in package.facts.libraries if package.facts else ():
+        feature = feature_of(package.name, library.path)
+        for name in library.needed:
+            if not (by_rules and is_cuda_library(name)):
+                yield name, library, feature
 
 
 def _missing(case: Case, package: Package, missing: dict[str, list[Library]]) -> Finding:
@@ -104,7 +113,7 @@ def _missing(case: Case, package: Package, missing: dict[str, list[Library]]) ->
         level,
         f"{named(package)} loads {_list(names)} {when}, and nothing in the image brings "
         f"{'it' if len(names) == 1 else 'them'} ({case.base_name} does not)",
-        evidence=[*_users(package, missing), *case.subject.base.evidence],
+        evidence=[*_users(package, missing), *case.base_evidence("libraries where the loader looks")],
         fix=_apt(missing),
         members=[case.wheel(package), case.base()],
     )
@@ -156,11 +165,19 @@ def _unknown(case: Case, doubtful: dict[str, list[tuple[Package, Library]]]) -> 
 
 
 def _users(package: Package, names: dict[str, list[Library]]) -> list[Evidence]:
-    return [binary(package, users[0], f"needs {name}") for name, users in names.items()][:_SHOWN]
+    """One fact per file, with all that it lacks."""
+    wanted: dict[str, tuple[Library, list[str]]] = {}
+    for name, users in names.items():
+        wanted.setdefault(users[0].path, (users[0], []))[1].append(name)
+    return [binary(package, library, f"needs {_list(lacking)}") for library, lacking in wanted.values()][
+        :_SHOWN
+    ]
 
 
 def _apt(names: dict[str, list[Library]]) -> list[Fix]:
-    wanted = dict.fromkeys(found[0] for name in names if (found := debian_packages(name)))
+    wanted = dict.fromkeys(
+        found[0] for name in names if not is_nvidia_library(name) and (found := debian_packages(name))
+    )
     return (
         [apt_fix(list(wanted), f"install the Debian package{'s' if len(wanted) > 1 else ''}")]
         if wanted

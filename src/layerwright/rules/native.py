@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from layerwright.facts.model import Library, Package
 from layerwright.rules.case import Case
-from layerwright.rules.debian_names import GLIBC, installed_package, well_known
+from layerwright.rules.debian_names import GLIBC, IN_EVERY_DEBIAN, installed_package, well_known
 
-__all__ = ["NativeView", "Provision", "is_driver", "is_extension"]
+__all__ = ["NativeView", "Provision", "is_driver", "is_extension", "is_nvidia_library"]
 
 _SITE: Final = "/env/lib/python/site-packages"
 """Where wheels are put for the sake of ``$ORIGIN``; its depth is that of a real environment."""
@@ -59,6 +59,11 @@ class Provision(Struct, frozen=True, kw_only=True):
 def is_driver(name: str) -> bool:
     """Whether a library comes with the driver of the machine and never with an image."""
     return _DRIVER.fullmatch(name) is not None
+
+
+def is_nvidia_library(name: str) -> bool:
+    """Whether a library is of CUDA, cuDNN, TensorRT or their like, which Debian does not have."""
+    return _CUDA_LIBRARY.fullmatch(name) is not None
 
 
 def is_extension(path: str) -> bool:
@@ -112,8 +117,10 @@ class NativeView:
         brought = installed_package(name, subject.system)
         if brought:
             return Provision(state="apt" if subject.system[brought].location else "base")
-        if _CUDA_LIBRARY.fullmatch(name):
+        if is_nvidia_library(name):
             return Provision(state=self._case.cuda.in_base(name))
+        if name in IN_EVERY_DEBIAN and not subject.system_known and base.os.startswith(("debian", "ubuntu")):
+            return Provision(state="base")
         added = any(one.location for one in subject.system.values())
         if (base.closed and (not added or well_known(name))) or (subject.system_known and well_known(name)):
             return Provision(state="missing")

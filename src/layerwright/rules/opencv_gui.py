@@ -47,7 +47,7 @@ def check(case: Case) -> Iterator[Finding]:
                 f"{named(package)} loads {', '.join(missing)} on import, and {case.base_name} has none of them"
                 if len(missing) > 1
                 else f"{named(package)} loads {missing[0]} on import, and {case.base_name} lacks it",
-                evidence=[*evidence, *case.subject.base.evidence],
+                evidence=[*evidence, *case.base_evidence("libraries where the loader looks")],
                 fix=_fixes(package, [*missing, *doubtful]),
                 members=[case.wheel(package), case.base()],
             )

@@ -39,6 +39,7 @@ CUDNN: Final = Kind(
 )
 KINDS = (CUDA, CUDNN)
 
+_SHOWN: Final = 4
 _EXTRAS_SINCE: Final = (1, 21)
 
 
@@ -57,58 +58,77 @@ def check(case: Case) -> Iterator[Finding]:
             members=[case.wheel(package)],
         )
         return
-    cuda = [name for name in need.libraries if not cudnn_major(name)]
-    cudnn = [name for name in need.libraries if cudnn_major(name)]
-    if not need.libraries:
-        cuda, cudnn = _implied(need)
-    yield from _missing(case, need, CUDA, cuda)
-    yield from _missing(case, need, CUDNN, cudnn)
+    names = need.libraries or _implied(need)
+    states = {name: case.cuda.brought(name) for name in names}
+    missing = [name for name in names if states[name] == "missing"]
+    doubtful = [name for name in names if states[name] == "unknown"]
+    if missing and _torch_explains(case, need):
+        return
+    if missing:
+        yield _missing(case, need, missing)
+    elif doubtful:
+        yield _doubtful(case, need, doubtful)
 
 
-def _implied(need: CudaNeed) -> tuple[list[str], list[str]]:
+def _implied(need: CudaNeed) -> tuple[str, ...]:
     """The telling libraries of the majors, where only the majors are recorded."""
     cudart = "libcudart.so.11.0" if need.cuda == "11" else f"libcudart.so.{need.cuda}"
-    cuda = [cudart, f"libcublasLt.so.{need.cuda}"]
-    return cuda, [f"libcudnn.so.{need.cudnn}"] if need.cudnn else []
+    cudnn = (f"libcudnn.so.{need.cudnn}",) if need.cudnn else ()
+    return (cudart, f"libcublasLt.so.{need.cuda}", *cudnn)
 
 
-def _missing(case: Case, need: CudaNeed, kind: Kind, names: list[str]) -> Iterator[Finding]:
-    states = {name: case.cuda.brought(name) for name in names}
-    missing = [name for name, state in states.items() if state == "missing"]
-    doubtful = [name for name, state in states.items() if state == "unknown"]
-    wants = f"CUDA {need.cuda}" if kind is CUDA else f"cuDNN {need.cudnn}"
-    evidence = [*need.evidence, *case.subject.base.evidence]
-    if missing and not (kind is CUDNN and _torch_explains(case, need)):
-        level: Level = "note" if case.subject.role == "training" else "error"
-        consequence = "the session would run on the CPU without an error"
-        members = [case.wheel(need.package), case.base(), *_other_wheels(case, need, kind)]
-        if level == "error" and case.subject.role == "inference":
-            members.append(case.role())
-        yield case.finding(
-            kind,
-            level,
-            f"{named(need.package)} needs {wants} ({', '.join(missing)}), but {_what_is_there(case, kind)}: "
-            f"{consequence}",
-            evidence=[*evidence, *_wheel_evidence(case, need, kind)],
-            fix=_fixes(case, need),
-            members=members,
-        )
-    elif doubtful:
-        yield case.finding(
-            kind,
-            "unknown",
-            f"{named(need.package)} needs {wants} ({', '.join(doubtful)}), and whether {case.base_name} brings it "
-            "is not known",
-            evidence=evidence,
-            fix=_fixes(case, need)[:1],
-            members=[case.wheel(need.package), case.base()],
-        )
+def _missing(case: Case, need: CudaNeed, missing: list[str]) -> Finding:
+    """One finding for both: who lacks CUDA most often lacks cuDNN, for the same reason."""
+    kind = CUDA if any(not cudnn_major(name) for name in missing) else CUDNN
+    level: Level = "note" if case.subject.role == "training" else "error"
+    members = [case.wheel(need.package), case.base(), *_other_wheels(case, need, kind)]
+    if case.subject.role == "inference":
+        members.append(case.role())
+    return case.finding(
+        kind,
+        level,
+        f"{named(need.package)} needs {_wants(need, missing)}, but {_what_is_there(case, kind)}: the session would run "
+        "on the CPU without an error",
+        evidence=[*need.evidence, *_base_evidence(case), *_wheel_evidence(case, need, kind)],
+        fix=_fixes(case, need),
+        members=members,
+    )
+
+
+def _doubtful(case: Case, need: CudaNeed, doubtful: list[str]) -> Finding:
+    kind = CUDA if any(not cudnn_major(name) for name in doubtful) else CUDNN
+    return case.finding(
+        kind,
+        "unknown",
+        f"{named(need.package)} needs {_wants(need, doubtful)}, and whether {case.base_name} brings that is not known",
+        evidence=[*need.evidence, *_base_evidence(case)],
+        fix=_fixes(case, need)[:1],
+        members=[case.wheel(need.package), case.base()],
+    )
+
+
+def _wants(need: CudaNeed, names: list[str]) -> str:
+    majors = [f"CUDA {need.cuda}"] if any(not cudnn_major(name) for name in names) else []
+    majors += [f"cuDNN {need.cudnn}"] if any(cudnn_major(name) for name in names) else []
+    telling = sorted(
+        names, key=lambda name: (not name.startswith(("libcublas.", "libcudnn.", "libcudart.")), name)
+    )
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{' and '.join(majors)} ({', '.join(telling[:_SHOWN])}{more})"
+
+
+def _base_evidence(case: Case) -> tuple[Evidence, ...]:
+    return case.base_evidence(
+        "names CUDA", "no CUDA", "hold cuDNN", "holds torch", "libraries where the loader looks"
+    )
 
 
 def _torch_explains(case: Case, need: CudaNeed) -> bool:
     """The rule on torch says it already, with torch as the other side."""
     torch = case.cuda.need("torch")
-    return torch is not None and bool(torch.cudnn) and torch.cudnn != need.cudnn
+    if torch is None:
+        return False
+    return torch.cuda != need.cuda or (bool(torch.cudnn) and bool(need.cudnn) and torch.cudnn != need.cudnn)
 
 
 def _other_wheels(case: Case, need: CudaNeed, kind: Kind) -> list[Member]:
@@ -130,6 +150,7 @@ def _wheel_evidence(case: Case, need: CudaNeed, kind: Kind) -> list[Evidence]:
 
 
 def _what_is_there(case: Case, kind: Kind) -> str:
+    """What of it the image has instead."""
     base = case.subject.base
     if kind is CUDNN:
         cudnn = case.cuda.wheels_cudnn()

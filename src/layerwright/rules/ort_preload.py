@@ -67,6 +67,8 @@ def check(case: Case) -> Iterator[Finding]:
         fix=[
             Fix(text="call onnxruntime.preload_dlls() before the first session", cost=2)
             if can_preload
+            else Fix(text="import torch before onnxruntime", cost=2)
+            if with_torch
             else packages_fix(
                 need.package,
                 "onnxruntime-gpu>=1.21",

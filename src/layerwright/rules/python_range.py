@@ -104,7 +104,7 @@ def _base(case: Case, python: str) -> Iterator[Finding]:
         BASE,
         "error",
         f"the image asks for Python {python}, and {case.base_name} has {minor}",
-        evidence=base.evidence,
+        evidence=case.base_evidence("Python"),
         fix=fixes,
         members=[case.python(), case.base()],
     )

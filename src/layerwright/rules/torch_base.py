@@ -33,7 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
         if torch.requested
         else f"because {', '.join(map(named, askers[:3])) or 'a package'} needs it"
     )
-    evidence = [*base.evidence]
+    evidence = [*case.base_evidence("torch")]
     if base.pip_constraint:
         evidence.append(
             Evidence(

@@ -8,6 +8,7 @@ from layerwright.facts.compat import vision
 from layerwright.facts.compat.versions import local_of, public_of
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case, named
+from layerwright.rules.cuda import fully_read
 from layerwright.rules.repairs import packages_fix
 from layerwright.rules.requirements import admits, required
 
@@ -90,7 +91,7 @@ def _fits(
             kind,
             "error",
             f"{named(package)} was built for torch{specifier}, and the image has {other}",
-            evidence=[*evidence, *(() if torch else case.subject.base.evidence)],
+            evidence=[*evidence, *(() if torch else case.base_evidence("torch"))],
             fix=_fixes(name, package, version, torch, specifier),
             members=members,
         )
@@ -157,8 +158,7 @@ def _cuda(case: Case, package: Package) -> str:
         return need.cuda
     if local_of(package.version) == "cpu":
         return "none"
-    read = package.facts is not None and package.facts.reach != "metadata"
-    return "none" if read and package.name == "torch" else ""
+    return "none" if fully_read(package) and package.name == "torch" else ""
 
 
 def _words(cuda: str) -> str:

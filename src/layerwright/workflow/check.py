@@ -6,9 +6,12 @@ from pathlib import Path
 
 from layerwright.core.findings import Finding
 from layerwright.facts.model import Subject
+from layerwright.lock.model import Lock
+from layerwright.spec.model import Spec
 from layerwright.workflow.fresh import fresh_lock
-from layerwright.workflow.plan import with_parents
-from layerwright.workflow.session import Session, read_spec, select_cells
+from layerwright.workflow.plan import stale_cells, with_parents
+from layerwright.workflow.scans import file_digests
+from layerwright.workflow.session import Session, read_locked, read_spec, select_cells
 
 __all__ = ["CheckRequest", "Checked", "check_images", "gather"]
 
@@ -52,8 +55,26 @@ def gather(session: Session, request: CheckRequest) -> tuple[Subject, ...]:
         from layerwright.facts.host_record import read_host_facts  # noqa: PLC0415 - start-up
 
         host = read_host_facts(session.start / request.host)
-    lock = fresh_lock(session, spec, with_parents(spec, cells), locked=request.locked)
+    lock = _lock(session, spec, with_parents(spec, cells), locked=request.locked)
     return make_subjects(session, spec, lock, cells, host)
+
+
+def _lock(session: Session, spec: Spec, names: Sequence[str], *, locked: bool) -> Lock:
+    """A lock that fits: the one there is, else one made for the check where a base would have to be pulled first."""
+    lock = read_locked(spec)
+    if not locked:
+        with file_digests(session) as cache:
+            stale = stale_cells(spec, lock, names, cache)
+        if stale or lock is None:
+            from layerwright.workflow.provisional import (  # noqa: PLC0415 - start-up
+                distant_bases,
+                provisional_lock,
+            )
+
+            distant = distant_bases(session, spec, lock, names)
+            if distant:
+                return provisional_lock(session, spec, lock, names, distant)
+    return fresh_lock(session, spec, names, locked=locked)
 
 
 def check_images(session: Session, request: CheckRequest) -> Checked:
