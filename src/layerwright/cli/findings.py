@@ -168,7 +168,7 @@ def _lines(painter: Painter, finding: Finding, images: Sequence[str], width: int
     if left > 0:
         yield from painter.led("=", [f"and {left} more facts; --json has them"])
     yield from member_lines(painter, finding.members, width)
-    for fix in sorted(finding.fix, key=lambda one: (one.cost, not one.verified)):
+    for fix in finding.fix:
         yield from fix_lines(painter, fix, width)
 
 

@@ -185,7 +185,7 @@ def _fixes(fixes: Sequence[Fix]) -> Markup | None:
     if not fixes:
         return None
     rows = []
-    for fix in sorted(fixes, key=lambda one: (one.cost, not one.verified)):
+    for fix in fixes:
         old = fix.replaces.text.strip() if fix.replaces and fix.edit else ""
         change = [tag("del", f"- {old}\n") if old else None]
         change += [tag("ins", f"+ {line}\n") for line in fix.edit.splitlines()]

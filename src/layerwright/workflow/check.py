@@ -82,5 +82,14 @@ def check_images(session: Session, request: CheckRequest) -> Checked:
     from layerwright.rules import judge  # noqa: PLC0415 - start-up
 
     subjects = gather(session, request)
-    findings = tuple(finding for subject in subjects for finding in judge(subject))
+    findings = tuple(finding for subject in subjects for finding in _explained(subject, judge(subject)))
     return Checked(findings=findings, subjects=subjects)
+
+
+def _explained(subject: Subject, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Errors with the smallest set that clashes and repairs that were tried; without an error nothing is looked up."""
+    if not any(finding.level == "error" for finding in findings):
+        return findings
+    from layerwright.conflicts import explain_findings  # noqa: PLC0415 - only on error
+
+    return explain_findings(subject, findings)
