@@ -102,7 +102,10 @@ def releases(cuda_major: str = "") -> tuple[str, ...]:
 
 def release(version: str) -> Cudnn | None:
     """A release by its full version, or the newest of a shorter one (``9.1.0``); None when it is not recorded."""
-    found = [record for record in load(CudnnFile).release if _covers(version, record.version)]
+    records = load(CudnnFile).release
+    found = [record for record in records if record.version == version]
+    # a post-release repacks the same libraries; it is meant only when it is named
+    found = found or [one for one in records if _covers(version, one.version) and ".post" not in one.version]
     if not found:
         return None
     record = found[-1]
