@@ -54,7 +54,7 @@ def examine(machine: Machine, needs: Needs) -> Outcome:
     folder = _folder(machine.store)
     order = {"variables": dict(machine.host.variables), "folder": str(folder)}
     done = machine.start(
-        [sys.executable, "-m", "layerwright.doctor.sandbox_child"],
+        [sys.executable, "-P", "-m", "layerwright.doctor.sandbox_child"],
         seconds=_SECONDS,
         data=json.dumps(order).encode(),
     )

@@ -1,6 +1,6 @@
 """Tries what the sandbox can do here, and prints it as JSON.
 
-A program of its own (``python -m layerwright.doctor.sandbox_child``), since an ordinary user moves into a user
+A program of its own (``python -P -m layerwright.doctor.sandbox_child``), since an ordinary user moves into a user
 namespace for it: in there the owners of devices and sockets, which the other checks look at, cannot be told apart.
 """
 
