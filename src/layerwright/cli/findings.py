@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from layerwright.cli.context import Context
     from layerwright.reports.html import Details
 
-__all__ = ["findings_result", "locate_findings", "print_findings"]
+__all__ = ["findings_result", "grouped", "locate_findings", "print_findings"]
 
 _STYLES: dict[Level, str] = {"error": "1;31", "warning": "1;33", "note": "1;36", "unknown": "1;35"}
 _STANDARD_OUTPUT = Path("-")
@@ -135,7 +135,7 @@ def print_findings(
     found = sort_findings(findings)
     painter = Painter.of(terminal)
     hidden = {"note"} if strict else {"note", "unknown"}
-    for finding, images in _grouped(found):
+    for finding, images in grouped(found):
         if terminal.quiet and finding.level in hidden:
             continue
         for line in _lines(painter, finding, images, width_of(terminal)):
@@ -144,7 +144,7 @@ def print_findings(
     terminal.print(_summary(painter, found, strict=strict, scope=scope))
 
 
-def _grouped(findings: Sequence[Finding]) -> list[tuple[Finding, tuple[str, ...]]]:
+def grouped(findings: Sequence[Finding]) -> list[tuple[Finding, tuple[str, ...]]]:
     """Equal findings once, each with the images that they hold for."""
     groups: dict[Finding, dict[str, None]] = {}
     for finding in findings:

@@ -24,7 +24,7 @@ from layerwright.facts.bases import base_facts
 from layerwright.facts.compat.versions import dotted
 from layerwright.facts.model import Subject
 
-__all__ = ["as_fix", "cost"]
+__all__ = ["as_fix", "cost", "with_value"]
 
 _APT: Final = 2
 _VARIANT: Final = 5
@@ -174,6 +174,13 @@ def _lines(changes: Sequence[Change], subject: Subject) -> tuple[list[str], Loca
             lines.append(text.strip())
     first = next((place for place, _ in mended.values()), None)
     return lines + added, first
+
+
+def with_value(place: Location, value: str) -> str:
+    """The line of a place with another text there; empty when no quoted text is known to stand there."""
+    if place.marked[:1] not in ("'", '"'):
+        return ""
+    return _replaced(place.text, place.column - 1, place.marked, value).strip()
 
 
 def _replaced(text: str, start: int, old: str, new: str) -> str:

@@ -1,8 +1,21 @@
 """One module per command: ``add`` declares its arguments, its handler makes one workflow call."""
 
-from layerwright.cli.commands import build, check, doctor, init, lint, lock, plan, push, render, run, store, verify
+from layerwright.cli.commands import (
+    build,
+    check,
+    doctor,
+    init,
+    lint,
+    lock,
+    plan,
+    push,
+    render,
+    run,
+    store,
+    verify,
+)
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (init, check, lock, plan, build, verify, run, render, push, store, lint, doctor)
+COMMANDS = (init, check, lock, plan, build, verify, explain, run, render, push, store, lint, doctor)
 """In the order of ``layerwright --help``, which is the order of use."""
