@@ -4,6 +4,7 @@ from layerwright.cli.commands import (
     build,
     check,
     doctor,
+    explain,
     init,
     lint,
     lock,
