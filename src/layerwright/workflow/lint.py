@@ -50,11 +50,10 @@ def lint_paths(
     files: list[str] = []
     for path in paths or (Path(),):
         if str(path) == _STDIN:
-            data, shown = stdin or b"", "<stdin>"
-            findings += _judge(
-                data, shown, as_kind or _guess(shown, data) or "dockerfile", has_ignore_file=None
-            )
-            files.append(shown)
+            text, name = stdin or b"", "<stdin>"
+            kind = as_kind or _guess(name, text) or "dockerfile"
+            findings += _judge(text, name, kind, has_ignore_file=None)
+            files.append(name)
             continue
         place = start / path
         if not place.exists():
@@ -68,15 +67,15 @@ def lint_paths(
                         f"{shown} is larger than {_LARGEST >> 20} MiB: this is no Dockerfile or script"
                     )
                 continue
-            kind = as_kind if file == place and as_kind else _guess(file.name, data)
-            if kind is None:
+            known = as_kind if file == place and as_kind else _guess(file.name, data)
+            if known is None:
                 if file == place:
                     raise UsageError(
                         f"{shown} looks like neither a Dockerfile nor a shell script",
                         hint="say what it is: --as dockerfile, --as shell or --as markdown",
                     )
                 continue
-            findings += _judge(data, shown, kind, has_ignore_file=_has_ignore_file(file, start))
+            findings += _judge(data, shown, known, has_ignore_file=_has_ignore_file(file, start))
             files.append(shown)
     return Linted(findings=tuple(findings), files=tuple(files))
 

@@ -20,7 +20,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "lint",
         parents=[common],
         help="find faults in Dockerfiles and shell build scripts",
-        description="Judge Dockerfiles and the scripts that build and run images, each finding with its repair. Folders "
+        description="Judge Dockerfiles and scripts that build and run images, each finding with its repair. Folders "
         "are searched for both; a Markdown page is read when it is named. Needs no engine, no network and no spec.",
     )
     parser.add_argument(
@@ -49,7 +49,7 @@ def _lint(context: Context, options: argparse.Namespace) -> int:
 
     stdin = sys.stdin.buffer.read() if Path("-") in options.paths else None
     linted = lint_paths(options.paths, start=context.session.start, stdin=stdin, as_kind=options.kind)
-    known: "tuple[Kind, ...]" = ()
+    known: tuple[Kind, ...] = ()
     if options.sarif is not None:
         from layerwright.lint import KINDS  # noqa: PLC0415 - start-up
 

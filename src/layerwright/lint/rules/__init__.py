@@ -7,11 +7,14 @@ from layerwright.core.findings import Finding, Kind
 from layerwright.lint.documents import Document
 from layerwright.lint.rules import (
     apt,
+    checks,
+    continuations,
     deletion,
     environment,
     failures,
     guesses,
     layers,
+    options,
     packages,
     permissions,
     pins,
@@ -19,9 +22,9 @@ from layerwright.lint.rules import (
     python,
     secrets,
     start,
+    syntax,
     texts,
     transport,
-    typed,
 )
 
 __all__ = ["KINDS", "RULES", "Rule"]
@@ -49,11 +52,14 @@ RULES: tuple[Rule, ...] = (
     apt,
     python,
     failures,
+    checks,
     privileges,
     deletion,
     layers,
     environment,
-    typed,
+    continuations,
+    options,
+    syntax,
     packages,
     guesses,
     texts,

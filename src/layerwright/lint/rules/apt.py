@@ -13,7 +13,8 @@ __all__ = ["KINDS", "find"]
 YES = Kind(
     code="LW-LINT-APT-YES",
     title="apt-get asks a question that nobody can answer",
-    why="There is no terminal while an image is built: the question is answered with no, and the build fails.",
+    why="There is no terminal while an image is built: the question is answered with no, and the build "
+    "fails.",
     evidence="`apt-get install` and its like without `--yes`.",
     repair="`apt-get install --yes`.",
 )
@@ -34,15 +35,16 @@ LISTS = Kind(
 APART = Kind(
     code="LW-LINT-APT-UPDATE-APART",
     title="apt's lists and the installation are in different steps",
-    why="The step with the update comes from the cache, weeks old, and the installation asks for versions that the mirror "
-    "no longer has; or it installs old ones.",
+    why="The step with the update comes from the cache, weeks old, and the installation asks for versions "
+    "that the mirror no longer has; or it installs old ones.",
     evidence="`apt-get install` in a RUN without `apt-get update`, or the other way round.",
     repair="`apt-get update && apt-get install …` in one RUN.",
 )
 UPGRADE = Kind(
     code="LW-LINT-APT-UPGRADE",
     title="the base's packages are upgraded",
-    why="Every build gives other versions; with NVIDIA's images, CUDA and cuDNN may move away from what the tag says.",
+    why="Every build gives other versions; with NVIDIA's images, CUDA and cuDNN may move away from what "
+    "the tag says.",
     evidence="`apt-get upgrade`, `dist-upgrade` or `full-upgrade`.",
     repair="Take a newer base, named by its digest.",
 )
@@ -51,7 +53,8 @@ UNPINNED = Kind(
     title="Debian packages are installed without a version",
     why="The same Dockerfile gives other versions later.",
     evidence="`apt-get install` of names without `=version`, from sources that are no snapshot.",
-    repair="`name=version`, or a snapshot of the archive (snapshot.debian.org); layerwright.lock holds version and sha256.",
+    repair="`name=version`, or a snapshot of the archive (snapshot.debian.org); layerwright.lock holds "
+    "version and sha256.",
 )
 APT = Kind(
     code="LW-LINT-APT-FRONT-END",
@@ -183,18 +186,20 @@ def _step(unit: Unit, calls: list[Apt]) -> Iterator[Finding]:
     text = unit.script.text
     update = next((call for call in calls if call.verb == "update"), None)
     install = next((call for call in calls if call.verb == "install"), None)
-    if update is None and install is not None and "/var/lib/apt" not in mounts:
-        if install.packages and not all(word.text.startswith(("/", ".")) for word in install.packages):
-            yield finding(
-                APART,
-                "warning",
-                "packages are installed by the lists of an earlier step, which may be old or gone",
-                install.command.location(),
-                fix="update the lists in the same RUN",
-                edit=install.command.piece.edited(
-                    install.command.start, install.command.start, "apt-get update && "
-                ),
-            )
+    names = (
+        [word.text for word in install.packages if not word.text.startswith(("/", "."))] if install else []
+    )
+    if update is None and install is not None and names and "/var/lib/apt" not in mounts:
+        yield finding(
+            APART,
+            "warning",
+            "packages are installed by the lists of an earlier step, which may be old or gone",
+            install.command.location(),
+            fix="update the lists in the same RUN",
+            edit=install.command.piece.edited(
+                install.command.start, install.command.start, "apt-get update && "
+            ),
+        )
     if update is not None and install is None and "/var/lib/apt" not in mounts:
         yield finding(
             APART,

@@ -14,7 +14,8 @@ VARIABLE = Kind(
     code="LW-LINT-RM-VARIABLE",
     title="rm -r of a variable that may be empty or hold blanks",
     why="Empty, `rm -rf $DIR/*` deletes from the root; with a blank in it, other folders go too.",
-    evidence="A recursive rm whose path begins with a variable without quotes or without a guard against emptiness.",
+    evidence="A recursive rm whose path begins with a variable without quotes or without a guard against "
+    "emptiness.",
     repair='`rm -rf -- "${DIR:?}/build"`.',
 )
 GIVEN = Kind(
@@ -26,6 +27,8 @@ GIVEN = Kind(
 )
 
 KINDS = (VARIABLE, GIVEN)
+
+_ARGUMENTS = frozenset("123456789")
 
 
 def find(document: Document) -> Iterator[Finding]:
@@ -72,18 +75,14 @@ def _word(document: Document, unit: Unit, command: Command, word: Word) -> Itera
     if not (unquoted or (empties and behind.startswith("/"))):
         return
     deep = empties and (behind.startswith("/") or not behind)
-    level = (
-        "error"
-        if (deep and unit.origin != "start") or (unquoted and behind.startswith("/") and not known)
-        else "warning"
-    )
+    deadly = (deep and unit.origin != "start") or (unquoted and behind.startswith("/") and not known)
     raw = f'"${{{first.name}:?}}"{behind}'
     how = "is not quoted" if unquoted else "may be empty"
     if unquoted and empties:
         how = "is not quoted and may be empty"
     yield finding(
         VARIABLE,
-        "error" if level == "error" else "warning",
+        "error" if deadly else "warning",
         f"rm deletes {word.text} recursively, and {first.name} {how}",
         command.location(word),
         fix="quote it, and stop when it is empty",
@@ -98,11 +97,8 @@ def _origin(unit: Unit, name: str, depth: int = 0) -> str:
             if assigned != name or word.substituted or depth > 3:  # noqa: PLR2004 - a chain of assignments
                 continue
             for expansion in word.expansions:
-                if (expansion.operator in {":-", "-", ":="} and expansion.default) or expansion.name in {
-                    "1",
-                    "2",
-                    "3",
-                }:
+                defaulted = expansion.operator in {":-", "-", ":="} and expansion.default
+                if defaulted or expansion.name in _ARGUMENTS:
                     return _shown(expansion)
                 if (
                     expansion.name != name

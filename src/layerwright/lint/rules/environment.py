@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from layerwright.core.findings import Finding, Kind
+from layerwright.core.findings import Finding, Kind, Level
 from layerwright.core.source import Location
 from layerwright.facts.bases import reference_facts
 from layerwright.lint.dockerfile import Stage, name_values
@@ -15,26 +15,29 @@ __all__ = ["KINDS", "find"]
 BUILD_ONLY = Kind(
     code="LW-LINT-BUILD-VARIABLE",
     title="a variable of the build is kept at run time",
-    why="DEBIAN_FRONTEND=noninteractive makes apt and debconf behave oddly for whoever works in the container; a proxy "
-    "of the build machine sends the container's traffic to a host that is not there.",
+    why="DEBIAN_FRONTEND=noninteractive makes apt and debconf behave oddly for whoever works in the "
+    "container; a proxy of the build machine sends the container's traffic to a host that is not there.",
     evidence="ENV of DEBIAN_FRONTEND or a proxy.",
-    repair="ARG in place of ENV, or in front of the one command: `DEBIAN_FRONTEND=noninteractive apt-get install …`.",
+    repair="ARG in place of ENV, or in front of the one command: `DEBIAN_FRONTEND=noninteractive apt-get "
+    "install …`.",
 )
 PRELOAD = Kind(
     code="LW-LINT-LD-PRELOAD",
     title="a library is loaded into every program",
-    why="Every program of the container loads it, shells included; when the file is missing or of another version, "
-    "each one complains or breaks.",
+    why="Every program of the container loads it, shells included; when the file is missing or of another "
+    "version, each one complains or breaks.",
     evidence="ENV LD_PRELOAD.",
     repair="Set it for the one program that needs it, or mend the library that is missing.",
 )
 LIST = Kind(
     code="LW-LINT-EMPTY-PATH-ENTRY",
     title="a list of folders has an empty entry",
-    why="An empty entry means the current folder: whoever can write there chooses the libraries or programs that are "
-    "loaded.",
-    evidence="LD_LIBRARY_PATH, PATH or PYTHONPATH with a colon at an end, or joined to a variable that is not set.",
-    repair="Leave the old value out where there is none: `LD_LIBRARY_PATH=/x/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`.",
+    why="An empty entry means the current folder: whoever can write there chooses the libraries or "
+    "programs that are loaded.",
+    evidence="LD_LIBRARY_PATH, PATH or PYTHONPATH with a colon at an end, or joined to a variable that is not "
+    "set.",
+    repair="Leave the old value out where there is none: "
+    "`LD_LIBRARY_PATH=/x/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`.",
 )
 DEVICES = Kind(
     code="LW-LINT-DEVICES-KEPT",
@@ -121,19 +124,13 @@ def _list(
     if not empty and joined and name != "PATH" and not variables.get(name):
         facts = reference_facts(document.root_base(stage))
         # NVIDIA's and NGC's images set LD_LIBRARY_PATH; of a base that nobody knows nothing can be said.
-        if name == "LD_LIBRARY_PATH" and facts.family not in {"debian", "ubuntu", "python"}:
-            if facts.known or document.root_base(stage):
-                if facts.known:
-                    return
-                yield _finding(
-                    "unknown",
-                    name,
-                    f"it is joined to ${name}, which the base may not set",
-                    value,
-                    joined,
-                    where,
-                )
-                return
+        plain = name != "LD_LIBRARY_PATH" or facts.family in {"debian", "ubuntu", "python"}
+        if not plain and facts.known:
+            return
+        if not plain and document.root_base(stage):
+            why = f"it is joined to ${name}, which the base may not set"
+            yield _finding("unknown", name, why, value, joined, where)
+            return
         yield _finding(
             "warning", name, f"${name} is not set here, so the colon is at an end", value, joined, where
         )
@@ -141,18 +138,16 @@ def _list(
         yield _finding("warning", name, "a colon stands at an end, or two together", value, joined, where)
 
 
-def _finding(level: str, name: str, why: str, value: str, joined: str, where: Location) -> Finding:
-    old = joined.strip(":")
+def _finding(level: Level, name: str, why: str, value: str, joined: str, where: Location) -> Finding:
     if joined.startswith(":"):
         new = value.replace(joined, f"${{{name}:+:${name}}}", 1)
     elif joined:
         new = value.replace(joined, f"${{{name}:+${name}:}}", 1)
     else:
         new = ":".join(part for part in value.split(":") if part)
-    del old
     return finding(
         LIST,
-        "unknown" if level == "unknown" else "warning",
+        level,
         f"{name} has an empty entry, which means the current folder: {why}",
         where,
         fix="leave the colon out where nothing follows",

@@ -2,25 +2,26 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from itertools import pairwise
 from typing import Final
 
-from layerwright.core.findings import Finding, Kind
+from layerwright.core.findings import Finding, Kind, Level
 from layerwright.lint.documents import Document, Unit
-from layerwright.lint.found import changed, docs, finding, listed
+from layerwright.lint.found import docs, finding, listed
 from layerwright.lint.shell import Chain, Command, Element
-from layerwright.lint.tools import docker_call
 
 __all__ = ["KINDS", "find"]
 
 IGNORED = Kind(
     code="LW-LINT-FAILURE-IGNORED",
     title="a failure is thrown away",
-    why="The build goes on and publishes an image whose compilation or tests failed. In a chain of `&&`, `|| true` "
-    "forgives everything before it, not the last command alone.",
+    why="The build goes on and publishes an image whose compilation or tests failed. In a chain of `&&`, "
+    "`|| true` forgives everything before it, not the last command alone.",
     evidence="`|| true`, `|| :`, `|| exit 0`, `; exit 0` or `|| echo …` behind a command that does the work.",
-    repair='Let it fail; what may fail is named alone, with the reason: `tests || echo "known: …" >> /failures`.',
+    repair='Let it fail; what may fail is named alone, with the reason: `tests || echo "known: …" >> '
+    "/failures`.",
 )
+
 SEMICOLON = Kind(
     code="LW-LINT-STATUS-LOST",
     title="the status of a command is lost",
@@ -28,6 +29,7 @@ SEMICOLON = Kind(
     evidence="Commands of a RUN joined by `;` or by line ends, without `set -e`.",
     repair="`&&`, or `set -eu` at the beginning.",
 )
+
 PIPE = Kind(
     code="LW-LINT-PIPE-STATUS",
     title="a pipeline hides the failure of its first part",
@@ -35,6 +37,7 @@ PIPE = Kind(
     evidence="curl, wget, git, pip, a test or a build in front of a pipe, without `pipefail`.",
     repair='`SHELL ["/bin/bash", "-o", "pipefail", "-c"]`, or write to a file first.',
 )
+
 NO_ERREXIT = Kind(
     code="LW-LINT-NO-ERREXIT",
     title="a script goes on after a failed command",
@@ -42,6 +45,7 @@ NO_ERREXIT = Kind(
     evidence="A build or start script with several commands, no `set -e` and no `&&` between them.",
     repair="`set -eu` as its first line.",
 )
+
 NO_SHEBANG = Kind(
     code="LW-LINT-NO-SHEBANG",
     title="a script does not say which shell it is for",
@@ -49,46 +53,8 @@ NO_SHEBANG = Kind(
     evidence="The first line of a shell script is no `#!`.",
     repair="`#!/usr/bin/env bash`, or `#!/bin/sh`.",
 )
-EVAL = Kind(
-    code="LW-LINT-EVAL",
-    title="a command is put together as text and evaluated",
-    why="Blanks, quotes and `$` in a value change the command, an empty value makes the next word its argument, and "
-    "whoever sets the value can run anything.",
-    evidence="`eval` of text with variables.",
-    repair='Collect the arguments in an array: `args+=(--tag "$TAG")`, then `docker build "${args[@]}" .`.',
-)
-BLANK = Kind(
-    code="LW-LINT-TEST-BLANK",
-    title="a test lacks a blank",
-    why='`[$x` is the name of a program that does not exist, and `"$a"==b` is one word, which is always true: the '
-    "branch is taken or not whatever the value is.",
-    evidence="`[` without a blank behind it, or a test of one word with an operator inside.",
-    repair="Blanks around `[`, `]` and the operator.",
-)
-CURL = Kind(
-    code="LW-LINT-CURL-FAIL",
-    title="curl takes an error page for the file",
-    why="Without --fail, a 404 page is written to the file, and the command succeeds.",
-    evidence="curl that writes to a file or a pipe without `--fail`.",
-    repair="`curl --fail --location …` (`-fL`).",
-)
-UNCHECKED = Kind(
-    code="LW-LINT-VALUE-UNCHECKED",
-    title="a value that may be missing is used unchecked",
-    why="With nothing given, docker is called with an empty or a placeholder argument: the image is named NULL, or the "
-    "next option is taken for the value.",
-    evidence="A variable that starts as empty, NULL or none, is passed to docker or a download, and never tested.",
-    repair='Check what is required first: `: "${NAME:?--name is missing}"`.',
-)
-CHECK = Kind(
-    code="LW-LINT-CHECK-CANNOT-FAIL",
-    title="a check reports failure in words only",
-    why="Whoever runs it sees success: a broken image passes.",
-    evidence="A script that prints that something failed and never ends with another status than 0.",
-    repair="`exit 1` after the message.",
-)
 
-KINDS = (IGNORED, SEMICOLON, PIPE, NO_ERREXIT, NO_SHEBANG, EVAL, BLANK, CURL, UNCHECKED, CHECK)
+KINDS = (IGNORED, SEMICOLON, PIPE, NO_ERREXIT, NO_SHEBANG)
 
 _HARMLESS: Final = frozenset({
     "rm", "mkdir", "rmdir", "ln", "kill", "pkill", "killall", "groupadd", "useradd", "usermod", "addgroup", "adduser",
@@ -103,16 +69,17 @@ _WORK = re.compile(
     r"(py\.?test|unittest|nosetests|tox|nox|ctest|make|cmake|ninja|gcc|g\+\+|clang|nvcc|mcc|pip[23]?|uv|conda|apt-get|apt"
     r"|setup\.py|cargo|go|npm|bazel|.*test.*|.*build.*|.*check.*|.*install.*|git|curl|wget|tar|unzip)"
 )
+
 _TESTING = re.compile(r"(?i)(^|[/_.\s-])(py\.?test|tests?|unittest|ctest|smoke|check)([/_.\s-]|$)")
+
 _QUIET: Final = frozenset({
     "set", "export", "cd", "true", ":", "shopt", "umask", "unset", "trap", "local", "declare", "readonly", "", "source",
     ".", "ulimit", "exec", "exit", "return", "shift",
 })  # fmt: skip
+
 _SOURCES = re.compile(
     r"curl|wget|git|pip[23]?|python[23]?(\.\d+)?|make|py\.?test|cargo|conda|docker|tar|cat_sources"
 )
-_EMPTY: Final = frozenset({"", "NULL", "null", "None", "none", "NONE", "TODO", "CHANGEME"})
-_FAILED = re.compile(r"(?i)\b(fail(ed|ure)?|error|not (found|working|available)|broken)\b")
 
 
 def find(document: Document) -> Iterator[Finding]:
@@ -125,12 +92,6 @@ def find(document: Document) -> Iterator[Finding]:
         if unit.built or unit.origin == "file":
             yield from _pipes(unit)
         yield from _scripts(document, unit)
-        for command in unit.commands:
-            yield from _eval(command)
-            yield from _blanks(command)
-            yield from _curl(unit, command)
-        yield from _unchecked(unit)
-        yield from _checks(document, unit)
 
 
 def _command_of(unit: Unit, element: Element) -> Command | None:
@@ -172,14 +133,15 @@ def _ignored(unit: Unit, chain: Chain) -> Iterator[Finding]:
         tests = [command for command in work if _TESTING.search(" ".join((command.program, *command.texts)))]
         chained = len(covered) > 1
         serious = bool(tests) or any(_WORK.fullmatch(command.program) for command in work)
-        level = "error" if serious and unit.origin != "start" and (tests or chained) else "warning"
+        level: Level = "error" if serious and unit.origin != "start" and (tests or chained) else "warning"
         names = listed(_name(command) for command in work)
         all_of = f"everything before it ({names})" if chained else names
         start = chain.elements[index].stop
         yield finding(
             IGNORED,
-            "error" if level == "error" else "warning",
-            f"`|| {forgiver.program}` forgives {all_of}: the step succeeds when {'tests fail' if tests else 'it fails'}",
+            level,
+            f"`|| {forgiver.program}` forgives {all_of}: the step succeeds when "
+            f"{'tests fail' if tests else 'it fails'}",
             forgiver.location(),
             fix="let the failure stop the build",
             edit=forgiver.piece.edited(start, forgiver.stop, ""),
@@ -196,7 +158,7 @@ def _statuses(unit: Unit) -> Iterator[Finding]:
     if unit.stops:
         return
     top = [chain for chain in unit.script.chains if chain.depth == 0 and not chain.function]
-    for chain, following in zip(top, top[1:], strict=False):
+    for chain, following in pairwise(top):
         if chain.terminator not in {";", "\n"}:
             continue
         last = chain.elements[-1]
@@ -306,171 +268,4 @@ def _scripts(document: Document, unit: Unit) -> Iterator[Finding]:
         loose[0].location(),
         fix="stop at the first failure",
         edit=f"set -eu\n{source.source.line_text(line.line).strip()}",
-    )
-
-
-def _eval(command: Command) -> Iterator[Finding]:
-    if command.program != "eval":
-        return
-    loose = [word for word in command.arguments if word.expansions and not word.substituted]
-    if loose:
-        name = loose[0].expansions[0].name
-        yield finding(
-            EVAL,
-            "warning",
-            f"eval runs whatever {name} holds: blanks, quotes and empty values change the command",
-            command.location(),
-            fix="keep the command in an array",
-            edit=command.piece.edited(command.start, command.stop, f'"${{{name}[@]}}"'),
-        )
-
-
-def _blanks(command: Command) -> Iterator[Finding]:
-    text = command.piece.text[command.start : command.stop]
-    if command.program in {"[", "[["}:
-        sign = command.program
-        behind = text[len(sign) : len(sign) + 1]
-        if behind and not behind.isspace():
-            yield finding(
-                BLANK,
-                "error",
-                f"`{text.partition(' ')[0][:30]}` is the name of a program: the blank behind {sign} is missing",
-                command.location(),
-                fix="put a blank behind it",
-                edit=command.piece.edited(command.start, command.start + len(sign), f"{sign} "),
-            )
-            return
-        close = text.rstrip()
-        before = close[-len(sign) - 1 : -len(sign)]
-        if close.endswith("]" * len(sign)) and before and not before.isspace():
-            at = command.start + len(close) - len(sign)
-            yield finding(
-                BLANK,
-                "error",
-                f"the blank before {']' * len(sign)} is missing",
-                command.piece.location(at),
-                fix="put a blank before it",
-                edit=command.piece.edited(at, at, " "),
-            )
-            return
-        raw = text.strip().removeprefix(sign).removesuffix("]" * len(sign)).strip()
-        glued = re.fullmatch(r"(\"[^\"]*\"|'[^']*'|[\w${}]+)(==|!=|=)(\"[^\"]*\"|'[^']*'|[\w${}.]+)", raw)
-        if glued:
-            yield finding(
-                BLANK,
-                "error",
-                f"`{raw[:40]}` is one word, which is always true: the blanks around {glued[2]} are missing",
-                command.location(),
-                fix="put blanks around the operator",
-                edit=command.piece.edited(
-                    command.start, command.stop, f"{sign} {glued[1]} {glued[2]} {glued[3]} {']' * len(sign)}"
-                ),
-            )
-    elif re.match(r"\[+[^\s\[\]]", command.program) or re.match(r"\[\[?[\"$\w]", text):
-        yield finding(
-            BLANK,
-            "error",
-            f"`{text.partition(' ')[0][:30]}` is the name of a program: the blank behind [ is missing",
-            command.location(),
-            fix="put a blank behind it",
-            edit=command.piece.edited(command.start, command.start + 1, "[ "),
-        )
-
-
-def _curl(unit: Unit, command: Command) -> Iterator[Finding]:
-    if command.program != "curl" or not (unit.built or unit.origin == "file") or command.tested:
-        return
-    bundled = any(re.fullmatch(r"-[a-zA-Z]*f[a-zA-Z]*", text) for text in command.texts)
-    if bundled or {"--fail", "--fail-with-body", "-X", "--request", "--head", "-I"} & set(command.texts):
-        return
-    writes = (
-        command.after == "|"
-        or any(one.operator.startswith(">") for one in command.redirects)
-        or any(re.fullmatch(r"-[a-zA-Z]*[oO]|--output|--remote-name", text) for text in command.texts)
-    )
-    if writes:
-        word = next(one for one in command.words if one.text.rpartition("/")[2] == "curl")
-        yield finding(
-            CURL,
-            "warning",
-            "curl writes an error page as if it were the file, and succeeds",
-            command.location(word),
-            fix="let it fail",
-            edit=changed(command, word, f"{word.raw} --fail"),
-        )
-
-
-def _unchecked(unit: Unit) -> Iterator[Finding]:
-    """Variables that start as nothing and reach docker or a download untested."""
-    if unit.origin != "file":
-        return
-    starts: dict[str, str] = {}
-    for command in unit.commands:
-        for name, word in command.assignments:
-            if word.literal and word.text in _EMPTY and name.isidentifier():
-                starts.setdefault(name, word.text)
-    text = unit.script.text
-    told: set[str] = set()
-    for command in unit.commands:
-        docker = docker_call(command)
-        builds = (
-            docker is not None and docker.verb in {"build", "run", "push", "tag"}
-        ) or command.program in {"wget", "curl"}
-        assembled = any("docker " in word.text and "build" in word.text for _, word in command.assignments)
-        if not builds and not assembled:
-            continue
-        words = [*command.arguments, *(word for _, word in command.assignments)]
-        for word in words:
-            for expansion in word.expansions:
-                name = expansion.name
-                if name not in starts or name in told or expansion.operator in {":?", "?", ":+", "+"}:
-                    continue
-                if _is_tested(name, text):
-                    continue
-                told.add(name)
-                shown = starts[name] or "empty"
-                yield finding(
-                    UNCHECKED,
-                    "warning",
-                    f"{name} starts as {shown} and is used without a check: left out, it gives a broken command",
-                    command.piece.location(expansion.start),
-                    fix="refuse to go on without it",
-                    edit=command.piece.edited(
-                        expansion.start, expansion.stop, f"${{{name}:?{name} is missing}}"
-                    ),
-                )
-
-
-def _is_tested(name: str, text: str) -> bool:
-    return bool(
-        re.search(
-            rf"\[+\s+(!\s*)?-[zn]\s+\"?\$\{{?{name}\b|\"?\$\{{?{name}\}}?\"?\s*(==?|!=)\s|\$\{{{name}:?\?|case\s+\"?\$\{{?{name}\b",
-            text,
-        )
-    )
-
-
-def _checks(document: Document, unit: Unit) -> Iterator[Finding]:
-    name = PurePosixPath(unit.path or (document.source.file if document.kind == "shell" else "")).name
-    if unit.origin not in {"file", "start"} or not re.search(r"(?i)check|test|verify|health|status", name):
-        return
-    said = next(
-        (
-            command
-            for command in unit.commands
-            if command.program in {"echo", "printf"} and _FAILED.search(" ".join(command.texts))
-        ),
-        None,
-    )
-    if said is None or re.search(
-        r"\b(exit|return)\s+(\"?\$|[1-9])|\bfalse\b|\bset\s+-\w*e", unit.script.text
-    ):
-        return
-    yield finding(
-        CHECK,
-        "warning",
-        "the check says that something failed, and ends with success",
-        said.location(),
-        fix="end with another status",
-        edit=said.piece.edited(said.stop, said.stop, "; exit 1"),
     )

@@ -12,8 +12,8 @@ __all__ = ["KINDS", "find"]
 GUESSED = Kind(
     code="LW-LINT-ARCHITECTURE-GUESSED",
     title="the GPU architecture is taken from the build machine, with a silent default",
-    why="On a machine with another GPU, or none, as in CI, the image gets the libraries of the wrong architecture, and "
-    "nobody is told.",
+    why="On a machine with another GPU, or none, as in CI, the image gets the libraries of the wrong "
+    "architecture, and nobody is told.",
     evidence="A script or step that asks nvidia-smi, mthreads-gmi or lspci and goes on with a default.",
     repair="Take the architecture as an argument, and refuse what is unknown.",
 )

@@ -14,10 +14,11 @@ __all__ = ["KINDS", "find"]
 DELETED = Kind(
     code="LW-LINT-DELETED-LATER",
     title="a file is deleted in another layer than it was made in",
-    why="A layer cannot take bytes out of the one below: the image is as large as before, and whoever has it can read "
-    "the file.",
+    why="A layer cannot take bytes out of the one below: the image is as large as before, and whoever has "
+    "it can read the file.",
     evidence="rm of a path that an earlier COPY, ADD or RUN of the same image made.",
-    repair="Build in a stage of its own and copy the result, or mount the source: `RUN --mount=type=bind,target=/src …`.",
+    repair="Build in a stage of its own and copy the result, or mount the source: `RUN "
+    "--mount=type=bind,target=/src …`.",
 )
 CLONE = Kind(
     code="LW-LINT-CLONE-KEPT",
@@ -36,10 +37,11 @@ ARCHIVE = Kind(
 IGNORE = Kind(
     code="LW-LINT-NO-DOCKERIGNORE",
     title="the whole folder is sent to the build",
-    why="Repository, data sets and files with secrets go to the daemon, and with `COPY .` into the image; every change "
-    "of any file rebuilds the step.",
+    why="Repository, data sets and files with secrets go to the daemon, and with `COPY .` into the image; "
+    "every change of any file rebuilds the step.",
     evidence="COPY or ADD of the whole context, and no .dockerignore.",
-    repair="A .dockerignore that begins with `*` and names what is needed with `!`; `layerwright` sends no context.",
+    repair="A .dockerignore that begins with `*` and names what is needed with `!`; `layerwright` sends no "
+    "context.",
 )
 NO_CACHE = Kind(
     code="LW-LINT-NO-CACHE",
@@ -230,10 +232,11 @@ def _added(document: Document, instruction: Instruction) -> Iterator[Finding]:
             yield finding(
                 ARCHIVE,
                 "warning",
-                f"ADD keeps the archive {word.rpartition('/')[2]} in a layer of its own: what is fetched is not unpacked",
+                f"ADD keeps the archive {word.rpartition('/')[2]} in a layer of its own, and does not unpack it",
                 document.source.location(instruction.start),
                 fix="fetch, unpack and remove it in one RUN, or in a stage of its own",
-                edit=f'RUN curl -fsSL -o /tmp/a {word} && echo "SHA256  /tmp/a" | sha256sum --check && tar -xf /tmp/a -C {words[-1]} && rm /tmp/a',
+                edit=f'RUN curl -fsSL -o /tmp/a {word} && echo "SHA256  /tmp/a" | sha256sum --check \\\n'
+                f"    && tar -xf /tmp/a -C {words[-1]} && rm /tmp/a",
             )
 
 
@@ -251,7 +254,8 @@ def _context(document: Document) -> Iterator[Finding]:
             yield finding(
                 IGNORE,
                 "warning",
-                f"{instruction.keyword} {words[0]} takes the whole folder, .git and all, and no .dockerignore keeps anything out",
+                f"{instruction.keyword} {words[0]} takes the whole folder, .git and all, and no .dockerignore keeps "
+                "anything out",
                 document.source.location(instruction.start),
                 fix="write a .dockerignore that lets in what is needed",
                 edit=f"{instruction.keyword} src pyproject.toml {words[-1].rstrip('/')}/",

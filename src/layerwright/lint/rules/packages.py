@@ -20,8 +20,8 @@ TRAINING = Kind(
     code="LW-LINT-TRAINING-TOOLS",
     title="an inference image holds training tools",
     why="They add gigabytes, start-up time and clashes with the runtime's own CUDA, and nothing uses them.",
-    evidence="Training frameworks or tools in the pip commands of an image that its file, stage or tag calls an inference "
-    "image.",
+    evidence="Training frameworks or tools in the pip commands of an image that its file, stage or tag calls an "
+    "inference image.",
     repair="Export the model, and install the runtime alone.",
 )
 BACKEND = Kind(
@@ -41,17 +41,17 @@ ORT = Kind(
 REPLACED = Kind(
     code="LW-LINT-TORCH-REPLACED",
     title="pip may replace the base's own PyTorch",
-    why="The base carries a build of PyTorch of its own; a package that asks for torch makes pip fetch another one over "
-    "it, built for other CUDA libraries.",
-    evidence="torch, torchvision, torchaudio or packages that pin torch, installed without `--no-deps` or constraints on a "
-    "base that brings PyTorch.",
+    why="The base carries a build of PyTorch of its own; a package that asks for torch makes pip fetch "
+    "another one over it, built for other CUDA libraries.",
+    evidence="torch, torchvision, torchaudio or packages that pin torch, installed without `--no-deps` or "
+    "constraints on a base that brings PyTorch.",
     repair="`--no-deps`, or a constraints file with the base's version.",
 )
 PYTHON_PATH = Kind(
     code="LW-LINT-PYTHON-PATH",
     title="a path names one version of Python",
-    why="With the next base the folder does not exist: /usr/local/lib/python3.10 is /usr/local/lib/python3.12 on Ubuntu "
-    "24.04.",
+    why="With the next base the folder does not exist: /usr/local/lib/python3.10 is "
+    "/usr/local/lib/python3.12 on Ubuntu 24.04.",
     evidence="A path with python3.N in a command that is run.",
     repair="Ask Python: `python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))'`.",
 )

@@ -13,11 +13,11 @@ __all__ = ["KINDS", "find"]
 WORLD_WRITABLE = Kind(
     code="LW-LINT-WORLD-WRITABLE",
     title="files are made writable for everybody",
-    why="Any process in the container may then replace the code that others run, and a recursive change copies every "
-    "file of the tree into a layer of its own.",
+    why="Any process in the container may then replace the code that others run, and a recursive change "
+    "copies every file of the tree into a layer of its own.",
     evidence="chmod 777, a+w, o+w and their like, and `COPY --chmod=777`.",
-    repair="Give folders to the user that needs them, set cache variables (HF_HOME, MPLCONFIGDIR) to a folder of that "
-    "user, and put models into the image while it is built; in a spec, `writable`.",
+    repair="Give folders to the user that needs them, set cache variables (HF_HOME, MPLCONFIGDIR) to a folder "
+    "of that user, and put models into the image while it is built; in a spec, `writable`.",
 )
 
 KINDS = (WORLD_WRITABLE,)

@@ -16,22 +16,24 @@ __all__ = ["KINDS", "find", "is_package"]
 TAG = Kind(
     code="LW-LINT-IMAGE-TAG",
     title="an image has no tag, or one that moves",
-    why="`latest` is whatever was pushed last: the build changes or breaks on another day, and two people have two "
-    "images of one name.",
+    why="`latest` is whatever was pushed last: the build changes or breaks on another day, and two people "
+    "have two images of one name.",
     evidence="FROM, `docker build --tag` or `docker run` with a name that has no tag, or the tag latest.",
     repair="Name a version, and better its digest; layerwright's lock does both.",
 )
 DIGEST = Kind(
     code="LW-LINT-IMAGE-DIGEST",
     title="a base image is named by a tag alone",
-    why="Tags are pushed again, with security fixes and without notice: the same Dockerfile builds another image.",
+    why="Tags are pushed again, with security fixes and without notice: the same Dockerfile builds another "
+    "image.",
     evidence="FROM of an image with a tag and no digest.",
     repair="`FROM name:tag@sha256:…`; `docker buildx imagetools inspect name:tag` prints the digest.",
 )
 SYNTAX = Kind(
     code="LW-LINT-SYNTAX-FLOATING",
     title="the Dockerfile's front end is a moving tag",
-    why="Each build fetches whatever front end the tag names that day; `experimental` and `master` are no longer kept.",
+    why="Each build fetches whatever front end the tag names that day; `experimental` and `master` are no "
+    "longer kept.",
     evidence="A `# syntax=` line without a version.",
     repair="`# syntax=docker/dockerfile:1`, or a minor version; or no line at all.",
 )
@@ -45,8 +47,8 @@ PIP = Kind(
 HASHES = Kind(
     code="LW-LINT-PIP-HASHES",
     title="Python packages are installed without hashes",
-    why="A version says which file was meant, a hash says which file came: without it an index can serve another one, "
-    "and what the named packages need is not pinned at all.",
+    why="A version says which file was meant, a hash says which file came: without it an index can serve "
+    "another one, and what the named packages need is not pinned at all.",
     evidence="`pip install` of pinned names or of a requirements file, without `--require-hashes`.",
     repair="`pip install --require-hashes --requirement requirements.txt`, written by `uv pip compile "
     "--generate-hashes`; `layerwright export pylock` writes one too.",
@@ -255,7 +257,7 @@ def _pip(unit: Unit, pip: Pip) -> Iterator[Finding]:
             ),
         )
         return
-    files = [option for option in pip.parsed.every("-r", "--requirement")]
+    files = list(pip.parsed.every("-r", "--requirement"))
     hashed = pip.parsed.has("--require-hashes") or "--hash=" in pip.command.piece.text
     if (
         (files or packages)

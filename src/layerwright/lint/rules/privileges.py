@@ -21,8 +21,8 @@ PRIVILEGED = Kind(
 NAMESPACE = Kind(
     code="LW-LINT-HOST-NAMESPACE",
     title="a container shares a namespace of the host",
-    why="With the host's network it reaches every service that listens on this machine only; with its IPC, the shared "
-    "memory of all processes; with its process ids, the processes themselves.",
+    why="With the host's network it reaches every service that listens on this machine only; with its IPC, "
+    "the shared memory of all processes; with its process ids, the processes themselves.",
     evidence="`--network=host`, `--ipc=host`, `--pid=host`, `--userns=host`, of run or build.",
     repair="Publish ports (`--publish`), give shared memory (`--shm-size=8g`), leave the rest out.",
 )
@@ -36,8 +36,8 @@ SOCKET = Kind(
 SUDO = Kind(
     code="LW-LINT-SUDO",
     title="sudo without need",
-    why="In a build everything is root already; in a script, what is made belongs to root, and a mistake (an empty "
-    "variable in rm -rf) is one of root's.",
+    why="In a build everything is root already; in a script, what is made belongs to root, and a mistake "
+    "(an empty variable in rm -rf) is one of root's.",
     evidence="sudo in a RUN, or in front of docker, rm, mkdir or cp in a script.",
     repair="Leave it out; make users members of the docker group, or use a rootless engine.",
 )
@@ -176,17 +176,14 @@ def _sudo(unit: Unit, command: Command) -> Iterator[Finding]:
         user = unit.state.user if unit.state else ""
         if user and user not in {"root", "0"}:
             return
-        level, why = "note", "a build step is root already"
+        why = "a build step is root already"
     elif command.program in {"docker", "podman", "rm", "mkdir", "cp", "mv", "chown", "chmod", "tar"}:
-        level, why = (
-            "warning",
-            f"{command.program} as root leaves files that are root's, and mistakes are root's",
-        )
+        why = f"{command.program} as root leaves files that are root's, and mistakes are root's"
     else:
         return
     yield finding(
         SUDO,
-        "note" if level == "note" else "warning",
+        "note" if unit.built else "warning",
         f"sudo {command.program}: {why}",
         command.location(word),
         fix="leave sudo out",

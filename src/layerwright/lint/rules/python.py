@@ -15,16 +15,16 @@ __all__ = ["KINDS", "find"]
 REDIRECT = Kind(
     code="LW-LINT-REQUIREMENT-REDIRECT",
     title="the shell takes a requirement's bound for a redirection",
-    why="`Pillow>=10.0.0` without quotes installs Pillow without a bound and writes pip's output into a file named "
-    "`=10.0.0`; with `<` the command fails for want of a file.",
+    why="`Pillow>=10.0.0` without quotes installs Pillow without a bound and writes pip's output into a "
+    "file named `=10.0.0`; with `<` the command fails for want of a file.",
     evidence="A redirection in a pip command whose target looks like a version.",
     repair="Quote the requirement: `'Pillow>=10.0.0'`.",
 )
 SETUP = Kind(
     code="LW-LINT-SETUP-PY",
     title="setup.py is called directly",
-    why="It uses whatever setuptools is there, ignores the project's build requirements, and leaves build folders; "
-    "setuptools calls it deprecated.",
+    why="It uses whatever setuptools is there, ignores the project's build requirements, and leaves build "
+    "folders; setuptools calls it deprecated.",
     evidence="`python setup.py` with install, develop, bdist_wheel, sdist or build.",
     repair='`pip install .` or `pip wheel .`; in a spec, `{ path = "." }`.',
 )
@@ -32,8 +32,10 @@ MANAGED = Kind(
     code="LW-LINT-PEP668",
     title="pip refuses to install into this system's Python",
     why="Debian 12, Ubuntu 24.04 and later mark their Python as externally managed: pip stops with an error.",
-    evidence="pip of the system's Python in a stage whose base is such a system, without a virtual environment (PEP 668).",
-    repair="Make an environment: `python3 -m venv /opt/venv` and `ENV PATH=/opt/venv/bin:$PATH`; layerwright does.",
+    evidence="pip of the system's Python in a stage whose base is such a system, without a virtual environment "
+    "(PEP 668).",
+    repair="Make an environment: `python3 -m venv /opt/venv` and `ENV PATH=/opt/venv/bin:$PATH`; layerwright "
+    "does.",
 )
 CACHE = Kind(
     code="LW-LINT-PIP-CACHE",
@@ -169,7 +171,7 @@ def _managed(document: Document) -> Iterator[Finding]:
             yield finding(
                 MANAGED,
                 "error",
-                f"{document.root_base(stage)} is {facts.os}, whose Python is externally managed: pip refuses to install",
+                f"pip refuses to install: {document.root_base(stage)} is {facts.os}, whose Python is externally managed",
                 found.command.location(),
                 fix="make a virtual environment first, and put it on PATH",
                 edit=found.command.piece.edited(

@@ -22,8 +22,8 @@ _DOCKER = docs(
 ARG = Kind(
     code="LW-LINT-SECRET-ARG",
     title="a secret is a build argument",
-    why="Whoever has the image reads the value: `docker history --no-trunc` and `docker inspect` print it, and so does "
-    "the log of the build.",
+    why="Whoever has the image reads the value: `docker history --no-trunc` and `docker inspect` print it, "
+    "and so does the log of the build.",
     evidence="An ARG whose name says that it holds a password, token or key.",
     repair="Give it to the one command that needs it with `RUN --mount=type=secret`, and to the build with "
     '`--secret id=NAME,env=NAME`; in a spec, `[secrets.NAME]` and `secrets = ["NAME"]`.',
@@ -31,33 +31,36 @@ ARG = Kind(
 ENV = Kind(
     code="LW-LINT-SECRET-ENV",
     title="a secret is an environment variable of the image",
-    why="It is part of the image's configuration: everybody who pulls the image has it, and every process in every "
-    "container sees it.",
+    why="It is part of the image's configuration: everybody who pulls the image has it, and every process "
+    "in every container sees it.",
     evidence="An ENV whose name says that it holds a password, token or key, with a value.",
-    repair="Leave it out of the image and give it to the container when it starts (`docker run --env NAME`), or to one "
-    "build command with `RUN --mount=type=secret`.",
+    repair="Leave it out of the image and give it to the container when it starts (`docker run --env NAME`), "
+    "or to one build command with `RUN --mount=type=secret`.",
 )
 BUILD_ARG = Kind(
     code="LW-LINT-SECRET-BUILD-ARG",
     title="a secret is passed with --build-arg",
     why="It ends up in the image's history, in the shell's history and in the process list.",
-    evidence="A `--build-arg` of docker, podman or buildah whose name says that it holds a password, token or key.",
+    evidence="A `--build-arg` of docker, podman or buildah whose name says that it holds a password, token or "
+    "key.",
     repair="`--secret id=NAME,env=NAME`, read in the Dockerfile with `RUN --mount=type=secret,id=NAME`.",
 )
 URL = Kind(
     code="LW-LINT-SECRET-URL",
     title="an address holds a user and a password",
-    why="Addresses are printed in logs and error messages, kept in the image's history and in pip's and git's "
-    "configuration, and seen in the process list.",
+    why="Addresses are printed in logs and error messages, kept in the image's history and in pip's and "
+    "git's configuration, and seen in the process list.",
     evidence="An address of the form `scheme://user:password@host`, with values or with variables.",
-    repair="Keep the login in a netrc file that the command is given as a secret: "
-    "`RUN --mount=type=secret,id=netrc,target=/root/.netrc …`; in a spec, `[indexes.NAME]` with `credentials`.",
+    repair="Keep the login in a netrc file that the command is given as a secret: `RUN "
+    "--mount=type=secret,id=netrc,target=/root/.netrc …`; in a spec, `[indexes.NAME]` with "
+    "`credentials`.",
 )
 TEXT = Kind(
     code="LW-LINT-SECRET-CUT",
     title="a password is cut out of a configuration file by text tools",
-    why="pip.conf is an INI file: comments, `extra-index-url`, a port, `@` or `:` in the password and percent encoding "
-    "all give the wrong words, and the wrong words are then used as the password, in the open.",
+    why="pip.conf is an INI file: comments, `extra-index-url`, a port, `@` or `:` in the password and "
+    "percent encoding all give the wrong words, and the wrong words are then used as the password, in "
+    "the open.",
     evidence="cut, sed, awk, grep or parameter expansion over pip.conf, .pypirc, .netrc or an index address.",
     repair="Give the whole file to the command as a secret; pip reads it itself.",
 )
@@ -71,7 +74,8 @@ COPY = Kind(
 ARGUMENT = Kind(
     code="LW-LINT-SECRET-ARGUMENT",
     title="a password stands on a command line",
-    why="Every user of the machine sees it in the process list, and it stays in the shell's history and in CI logs.",
+    why="Every user of the machine sees it in the process list, and it stays in the shell's history and in "
+    "CI logs.",
     evidence="`docker login --password`, `curl --user name:password`, `twine --password` and their like.",
     repair="Give it on standard input or through a credential helper.",
 )

@@ -15,8 +15,8 @@ __all__ = ["KINDS", "find"]
 CHOWN = Kind(
     code="LW-LINT-START-CHOWN",
     title="the start changes the owner of a whole folder",
-    why="The folder is usually a mount: every file of the caller's project and data sets changes hands on the host. It "
-    "also takes long, and fails where the mount is read-only.",
+    why="The folder is usually a mount: every file of the caller's project and data sets changes hands on "
+    "the host. It also takes long, and fails where the mount is read-only.",
     evidence="`chown -R` in a script that starts a container, of a path that is not the user's own home.",
     repair='Leave the mount alone and run the process as the owner: `docker run --user "$(id -u):$(id -g)"`; '
     "`layerwright run` does.",
@@ -24,29 +24,34 @@ CHOWN = Kind(
 PARTIAL = Kind(
     code="LW-LINT-START-PARTIAL-ID",
     title="the start runs as root when an id is missing",
-    why="With one of the two ids, or none, the program runs as root without a word, and its files belong to root.",
-    evidence="A start script that uses a user id and a group id from the environment and never ends with an error.",
+    why="With one of the two ids, or none, the program runs as root without a word, and its files belong "
+    "to root.",
+    evidence="A start script that uses a user id and a group id from the environment and never ends with an "
+    "error.",
     repair="Refuse to start unless both ids or neither are given.",
 )
 HOME = Kind(
     code="LW-LINT-START-HOME",
     title="HOME is set before gosu, which sets it anew",
-    why="gosu and su-exec set HOME from /etc/passwd: for an id that the image already has, caches go to that account's "
-    "folder, and the export is lost.",
+    why="gosu and su-exec set HOME from /etc/passwd: for an id that the image already has, caches go to "
+    "that account's folder, and the export is lost.",
     evidence="An assignment of HOME in a start script before `gosu` or `su-exec`.",
     repair='Set it behind: `exec gosu "$USER_ID:$GROUP_ID" env HOME="$HOME" "$@"`.',
 )
 GROUPS = Kind(
     code="LW-LINT-START-GROUPS",
     title="the user's other groups are dropped",
-    why="`gosu UID:GID` gives the process that one group; membership of render or video, which GPUs need, is lost.",
+    why="`gosu UID:GID` gives the process that one group; membership of render or video, which GPUs need, "
+    "is lost.",
     evidence="`gosu` or `su-exec` with `user:group`.",
-    repair="Create the account, add it to its groups, and call `gosu NAME`; or `docker run --user … --group-add render`.",
+    repair="Create the account, add it to its groups, and call `gosu NAME`; or `docker run --user … "
+    "--group-add render`.",
 )
 IGNORES = Kind(
     code="LW-LINT-START-IGNORES-COMMAND",
     title="the start ignores the command it is given",
-    why="`docker run IMAGE python train.py` then starts something else, and the image cannot be used for jobs.",
+    why="`docker run IMAGE python train.py` then starts something else, and the image cannot be used for "
+    "jobs.",
     evidence="An entry script that never uses its arguments.",
     repair='End it with `exec "$@"`, and put the default into CMD.',
 )
@@ -60,23 +65,24 @@ DELETES = Kind(
 NO_EXEC = Kind(
     code="LW-LINT-START-NO-EXEC",
     title="the start keeps a shell in front of the program",
-    why="The shell is process 1 and does not pass the stop signal on: `docker stop` waits ten seconds and kills.",
+    why="The shell is process 1 and does not pass the stop signal on: `docker stop` waits ten seconds and "
+    "kills.",
     evidence="A start script whose last command runs the program without exec.",
     repair="`exec` in front of it.",
 )
 SHELL_FORM = Kind(
     code="LW-LINT-SHELL-FORM",
     title="ENTRYPOINT or CMD is given to a shell",
-    why="A shell is then process 1: it does not pass signals on, and behind a shell-form ENTRYPOINT the arguments of "
-    "`docker run` are thrown away.",
+    why="A shell is then process 1: it does not pass signals on, and behind a shell-form ENTRYPOINT the "
+    "arguments of `docker run` are thrown away.",
     evidence="ENTRYPOINT or CMD that is not a JSON list.",
     repair='Write it as a list: `ENTRYPOINT ["python", "main.py"]`.',
 )
 PID_ONE = Kind(
     code="LW-LINT-PID-ONE",
     title="the program is process 1",
-    why="Process 1 has no default action for the stop signal and must collect dead children: an interpreter does "
-    "neither, so stopping is slow and data loaders leave zombies.",
+    why="Process 1 has no default action for the stop signal and must collect dead children: an "
+    "interpreter does neither, so stopping is slow and data loaders leave zombies.",
     evidence="An ENTRYPOINT that is an interpreter or a script, and no init (tini, dumb-init) before it.",
     repair="Run with `docker run --init`, which `layerwright run` does, or put `tini --` first.",
 )

@@ -14,10 +14,12 @@ __all__ = ["KINDS", "find"]
 DAMAGED = Kind(
     code="LW-LINT-MOJIBAKE",
     title="text was encoded twice",
-    why="UTF-8 was read as another encoding and stored again: comments cannot be read, and paths and values are other "
-    "ones. Bytes that the other encoding lacks are gone for good.",
-    evidence="Runs of characters that only UTF-8 read as Windows-1252, Windows-1254 or Latin-1 gives (by ftfy's rules).",
-    repair="Take the file from before it was converted; where nothing was lost, the finding has the line as it was.",
+    why="UTF-8 was read as another encoding and stored again: comments cannot be read, and paths and "
+    "values are other ones. Bytes that the other encoding lacks are gone for good.",
+    evidence="Runs of characters that only UTF-8 read as Windows-1252, Windows-1254 or Latin-1 gives (by ftfy's "
+    "rules).",
+    repair="Take the file from before it was converted; where nothing was lost, the finding has the line as "
+    "it was.",
 )
 NOT_UTF8 = Kind(
     code="LW-LINT-NOT-UTF8",
@@ -29,8 +31,8 @@ NOT_UTF8 = Kind(
 LINE_ENDS = Kind(
     code="LW-LINT-LINE-ENDS",
     title="a script has Windows line ends",
-    why="The kernel looks for an interpreter whose name ends with a carriage return, and the shell takes it for part of "
-    "the last word of every line.",
+    why="The kernel looks for an interpreter whose name ends with a carriage return, and the shell takes "
+    "it for part of the last word of every line.",
     evidence="Carriage returns at line ends of a shell script, or of a here-document that becomes one.",
     repair="`sed -i 's/\\r$//' FILE`, and `*.sh text eol=lf` in .gitattributes.",
 )

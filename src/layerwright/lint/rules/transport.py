@@ -33,9 +33,10 @@ TLS_OFF = Kind(
     code="LW-LINT-TLS-OFF",
     title="a certificate check is switched off",
     why="The program then accepts any server, so https protects nothing.",
-    evidence="`curl --insecure`, `wget --no-check-certificate`, `GIT_SSL_NO_VERIFY`, `http.sslVerify=false`, conda's "
-    "`ssl_verify false`, apt's `Verify-Peer=false` and their like.",
-    repair="Install ca-certificates, or give the program the authority of the house (`--cacert`, `SSL_CERT_FILE`).",
+    evidence="`curl --insecure`, `wget --no-check-certificate`, `GIT_SSL_NO_VERIFY`, `http.sslVerify=false`, "
+    "conda's `ssl_verify false`, apt's `Verify-Peer=false` and their like.",
+    repair="Install ca-certificates, or give the program the authority of the house (`--cacert`, "
+    "`SSL_CERT_FILE`).",
 )
 UNSIGNED = Kind(
     code="LW-LINT-APT-UNSIGNED",
@@ -54,18 +55,20 @@ HTTP = Kind(
 MIRROR = Kind(
     code="LW-LINT-HTTP-MIRROR",
     title="an apt mirror is reached over plain http",
-    why="apt's signatures catch a changed package, but not a mirror that is held back, and everybody on the way sees "
-    "what is installed.",
-    evidence="An http:// address of a mirror other than Debian's and Ubuntu's own that is written into apt's sources.",
+    why="apt's signatures catch a changed package, but not a mirror that is held back, and everybody on "
+    "the way sees what is installed.",
+    evidence="An http:// address of a mirror other than Debian's and Ubuntu's own that is written into apt's "
+    "sources.",
     repair="Use the mirror's https address; ca-certificates must be there first.",
 )
 UNVERIFIED = Kind(
     code="LW-LINT-UNVERIFIED-DOWNLOAD",
     title="a file is fetched and used without a digest",
-    why="What the address serves can change: the same Dockerfile then builds something else, and nobody is told.",
+    why="What the address serves can change: the same Dockerfile then builds something else, and nobody is "
+    "told.",
     evidence="curl, wget or ADD of a file, and no sha256sum, gpg or `--checksum` in the same step.",
-    repair='Check it: `echo "SHA256  FILE" | sha256sum --check`; ADD has `--checksum=sha256:…`; a spec\'s `models` have '
-    "`sha256`.",
+    repair='Check it: `echo "SHA256  FILE" | sha256sum --check`; ADD has `--checksum=sha256:…`; a spec\'s '
+    "`models` have `sha256`.",
 )
 PIPE = Kind(
     code="LW-LINT-PIPE-TO-SHELL",
@@ -400,13 +403,12 @@ def _add(document: Document) -> Iterator[Finding]:
                 continue
             where = instruction.rest.location(start)
             plain = url.startswith("http://")
-            kind, level = (HTTP, "error") if plain else (UNVERIFIED, "warning")
             edit = instruction.rest.edited(
                 0, stop, f"--checksum=sha256:SHA256 {instruction.rest.text[:stop]}"
             )
             yield finding(
-                kind,
-                "error" if level == "error" else "warning",
+                HTTP if plain else UNVERIFIED,
+                "error" if plain else "warning",
                 f"ADD fetches {url[:120]} without a digest",
                 where,
                 fix="name its digest; ADD refuses the file then when it changes",
