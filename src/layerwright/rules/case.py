@@ -84,10 +84,18 @@ class Case:
         )
 
     def base_evidence(self, *words: str) -> tuple[Evidence, ...]:
-        """What shows a property of the base: facts whose text has one of the words, else the strongest; two at most."""
+        """What shows a property of the base: facts whose text has one of the words, two at most."""
         known = self.subject.base.evidence
-        chosen = [one for one in known if any(word in one.text for word in words)]
-        return tuple((chosen or list(known))[:2])
+        return tuple([one for one in known if any(word in one.text for word in words)][:2])
+
+    def absence_evidence(self) -> tuple[Evidence, ...]:
+        """What shows that a library of the system is not there."""
+        read = self.base_evidence("libraries where the loader looks")
+        if read or not self.subject.system_known:
+            return read
+        count = len(self.subject.system)
+        text = f"none of the {count} Debian packages of the image has it"
+        return (Evidence(text=text, source="layerwright.lock", confidence="metadata"),)
 
     # the things that clash
 

@@ -41,7 +41,9 @@ def check(case: Case) -> Iterator[Finding]:
         for one, other in combinations(packages, 2):
             clashes.setdefault((one.name, other.name), []).append(path)
     for (one_name, other_name), paths in clashes.items():
-        if any({one_name, other_name} <= group for group in _SAME_MODULE):
+        if any({one_name, other_name} <= group for group in _SAME_MODULE) or _cuda_variants(
+            one_name, other_name
+        ):
             continue
         sides = [case.subject.packages[name] for name in (one_name, other_name)]
         more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
@@ -57,3 +59,8 @@ def check(case: Case) -> Iterator[Finding]:
             fix=[Fix(text=f"leave out {one_name} or {other_name}, or what needs it", cost=15)],
             members=map(case.wheel, sides),
         )
+
+
+def _cuda_variants(one: str, other: str) -> bool:
+    """NVIDIA's wheel of one component for two CUDA majors, which the rule on two CUDAs names."""
+    return one.startswith("nvidia-") and one.rpartition("-cu")[0] == other.rpartition("-cu")[0] != ""

@@ -86,6 +86,8 @@ def _package(
             elsewhere.setdefault(name, (library, found.package))
     if missing and package.name not in GUI:
         yield _missing(case, package, missing)
+    if package.name in GUI and case.native.system("libGL.so.1").state == "missing":
+        features = {}  # windows are the least of it: the import fails
     for feature, names in features.items():
         yield _optional(case, package, feature, names)
     if elsewhere:
@@ -113,7 +115,7 @@ def _missing(case: Case, package: Package, missing: dict[str, list[Library]]) ->
         level,
         f"{named(package)} loads {_list(names)} {when}, and nothing in the image brings "
         f"{'it' if len(names) == 1 else 'them'} ({case.base_name} does not)",
-        evidence=[*_users(package, missing), *case.base_evidence("libraries where the loader looks")],
+        evidence=[*_users(package, missing), *case.absence_evidence()],
         fix=_apt(missing),
         members=[case.wheel(package), case.base()],
     )

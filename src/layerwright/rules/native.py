@@ -145,9 +145,21 @@ class NativeView:
         return Provision(state="elsewhere", package=holders[0][0], library=holders[0][1])
 
     def loaded_on_import(self, package: Package) -> frozenset[str]:
-        """Paths of a wheel's libraries that importing its extension modules loads: the modules, and what they need."""
-        libraries = {library.path: library for library in package.facts.libraries} if package.facts else {}
-        todo = [library for library in libraries.values() if is_extension(library.path)]
+        """Paths of a wheel's libraries that importing its extension modules loads: the modules, and what they need.
+
+        Where only the front of a module was read, what it needs may not be known. A tool such as auditwheel put into
+        ``*.libs`` only what something in the wheel needs: what nothing else there needs, the module must.
+        """
+        libraries = package.facts.libraries if package.facts else ()
+        todo = [library for library in libraries if is_extension(library.path)]
+        if any("needed" in library.unread for library in todo):
+            needed = {name for library in libraries for name in library.needed}
+            todo += [
+                library
+                for library in libraries
+                if posixpath.dirname(library.path).endswith(".libs")
+                and not {posixpath.basename(library.path), library.soname} & needed
+            ]
         seen = {library.path for library in todo}
         while todo:
             library = todo.pop()

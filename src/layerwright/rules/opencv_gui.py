@@ -28,6 +28,9 @@ GUI: Final = ("opencv-python", "opencv-contrib-python")
 """Variants that load Qt."""
 
 
+_ON_IMPORT: Final = ("libGL.so.1", "libglib-2.0.so.0", "libgthread-2.0.so.0")
+"""What Qt's core and widgets load, by the symptom that all releases with windows show first."""
+
 _FIRST: Final[tuple[str, ...]] = ("libgl1", "libglib2.0-0")
 
 
@@ -47,7 +50,7 @@ def check(case: Case) -> Iterator[Finding]:
                 f"{named(package)} loads {', '.join(missing)} on import, and {case.base_name} has none of them"
                 if len(missing) > 1
                 else f"{named(package)} loads {missing[0]} on import, and {case.base_name} lacks it",
-                evidence=[*evidence, *case.base_evidence("libraries where the loader looks")],
+                evidence=[*evidence, *case.absence_evidence()],
                 fix=_fixes(package, [*missing, *doubtful]),
                 members=[case.wheel(package), case.base()],
             )
@@ -64,29 +67,29 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _states(case: Case, package: Package) -> tuple[dict[str, Provision], list[Evidence]]:
-    """Libraries from outside the wheel that importing cv2 loads."""
+    """Libraries from outside the wheel that importing cv2 loads, where they are not known to be there."""
     states: dict[str, Provision] = {}
     evidence: list[Evidence] = []
-    if package.facts is not None and package.facts.libraries:
-        loaded = case.native.loaded_on_import(package)
-        for library in package.facts.libraries:
-            if library.path not in loaded:
-                continue
-            outside = []
-            for name in library.needed:
-                found = case.native.find(name, package, library)
-                if found.state in {"missing", "unknown"}:
-                    states[name] = found
-                    outside.append(name)
-            if outside:
-                evidence.append(binary(package, library, f"needs {', '.join(outside)}"))
-        return states, evidence
-    recorded = opencv.system_libraries(package.name, package.version)
-    for name in recorded.libraries if recorded else ():
-        found = case.native.system(name)
-        if found.state in {"missing", "unknown"}:
-            states[name] = found
-    return states, list(recorded.evidence) if recorded else []
+    libraries = package.facts.libraries if package.facts else ()
+    loaded = case.native.loaded_on_import(package)
+    for library in libraries:
+        if library.path not in loaded:
+            continue
+        outside = {name: case.native.find(name, package, library) for name in library.needed}
+        absent = {name: found for name, found in outside.items() if found.state in {"missing", "unknown"}}
+        if absent:
+            states |= absent
+            evidence.append(binary(package, library, f"needs {', '.join(absent)}"))
+    if not libraries or any("needed" in one.unread for one in libraries if one.path in loaded):
+        # of large libraries only the front was read, which does not name everything: the record completes it
+        recorded = opencv.system_libraries(package.name, package.version)
+        names = [name for name in _ON_IMPORT if recorded and name in recorded.libraries]
+        for name in names if recorded and recorded.exact else names[:1]:
+            found = case.native.system(name)
+            if found.state in {"missing", "unknown"} and name not in states:
+                states[name] = found
+                evidence += [one for one in (recorded.evidence if recorded else ()) if one not in evidence]
+    return states, evidence
 
 
 def _fixes(package: Package, missing: list[str]) -> list[Fix]:

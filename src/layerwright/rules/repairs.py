@@ -1,5 +1,6 @@
 """Repairs that several rules offer: edits of the spec, as the line that would stand there."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -24,7 +25,7 @@ def packages_fix(package: Package, requirement: str, text: str, *, cost: int) ->
     """Ask for a package in another way: in its own entry when the spec names it, else in a new one."""
     place = package.location
     if package.requested and place is not None:
-        line = _with_value(place, f'"{requirement}"')
+        line = _with_value(place, f'"{_with_extras(requirement, place)}"')
         if line:
             return Fix(text=text, edit=line, cost=cost, replaces=place)
     return Fix(text=text, edit=f'packages = [..., "{requirement}"]', cost=cost)
@@ -88,6 +89,8 @@ def base_with(case: Case, *, cuda: str, cudnn: str = "") -> list[Fix]:
     return [from_fix(case, f"{_repository(case)}:{tag}", f"start from a base that has {what}", cost=20)]
 
 
+_ASKED: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?P<extras>\[[^\]]*\])?")
+
 _SYSTEMS: Final = {"debian11": "ubuntu20.04", "debian12": "ubuntu22.04", "debian13": "ubuntu24.04"}
 """The Ubuntu with about the same glibc, for images that start from Debian."""
 
@@ -97,6 +100,14 @@ def _repository(case: Case) -> str:
     name = case.subject.base.reference.partition("@")[0]
     repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
     return repository if repository.endswith("nvidia/cuda") else "nvcr.io/nvidia/cuda"
+
+
+def _with_extras(requirement: str, place: Location) -> str:
+    """The requirement with the extras that the spec asks for now."""
+    now, wanted = _ASKED.match(place.marked.strip("\"'")), _ASKED.match(requirement)
+    if now and wanted and now["name"] == wanted["name"] and now["extras"] and not wanted["extras"]:
+        return f"{wanted['name']}{now['extras']}{requirement[wanted.end() :]}"
+    return requirement
 
 
 def _with_value(place: Location, value: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerwright.core.errors import NetworkError
 from layerwright.core.findings import Finding
 from layerwright.facts.model import Subject
 from layerwright.lock.model import Lock
@@ -74,6 +75,13 @@ def _lock(session: Session, spec: Spec, names: Sequence[str], *, locked: bool) -
             distant = distant_bases(session, spec, lock, names)
             if distant:
                 return provisional_lock(session, spec, lock, names, distant)
+            try:
+                return fresh_lock(session, spec, names, locked=False)
+            except NetworkError as error:
+                distant = distant_bases(session, spec, lock, names, reachable=False)
+                if not distant:
+                    raise
+                return provisional_lock(session, spec, lock, names, distant, why=error.what)
     return fresh_lock(session, spec, names, locked=locked)
 
 

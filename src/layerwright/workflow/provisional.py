@@ -7,7 +7,7 @@ can be said before, wherever its name is a known one.
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
@@ -27,18 +27,24 @@ if TYPE_CHECKING:
 
 __all__ = ["distant_bases", "provisional_lock"]
 
+_COMMON_GLIBC: Final = "2.35"
+"""Of Ubuntu 22.04, which most images for GPUs stand on."""
 
-def distant_bases(session: Session, spec: Spec, lock: Lock | None, names: Sequence[str]) -> tuple[str, ...]:
+
+def distant_bases(
+    session: Session, spec: Spec, lock: Lock | None, names: Sequence[str], *, reachable: bool = True
+) -> tuple[str, ...]:
     """Bases of cells that locking would have to pull although their names say what is in them.
 
-    Offline that is every base of a registry: it cannot be pulled, and what its name does not say stays unknown.
+    Where no registry can be reached that is every base of one: what its name does not say stays unknown.
     """
+    pulled = reachable and not session.offline
     found = dict[str, None]()
     for name in names:
         cell = spec.cells[name]
         if cell.base.kind != "registry" or _is_here(session, cell, lock):
             continue
-        if session.offline or base_facts(cell.base.kind, cell.base.source).known:
+        if not pulled or base_facts(cell.base.kind, cell.base.source).known:
             found[cell.base.source] = None
     return tuple(found)
 
@@ -52,9 +58,15 @@ def _is_here(session: Session, cell: Cell, lock: Lock | None) -> bool:
 
 
 def provisional_lock(
-    session: Session, spec: Spec, lock: Lock | None, names: Sequence[str], distant: Sequence[str]
+    session: Session,
+    spec: Spec,
+    lock: Lock | None,
+    names: Sequence[str],
+    distant: Sequence[str],
+    *,
+    why: str = "",
 ) -> Lock:
-    """Resolve cells without pulling the distant bases; nothing is written, and that is told.
+    """Resolve cells without pulling the distant bases; nothing is written, and that is told, with the reason why.
 
     Raises:
         ResolveError: no set of packages meets the requirements.
@@ -62,13 +74,17 @@ def provisional_lock(
     from layerwright.resolve import resolve  # noqa: PLC0415 - start-up
     from layerwright.workflow.ports import make_ports  # noqa: PLC0415 - start-up
 
-    state = "there is no lock yet" if lock is None else "the lock is out of date"
+    state = why or ("there is no lock yet" if lock is None else "the lock is out of date")
     session.reporter(
         Notice(
             message=f"{state}: resolving for this check alone, with {short_list(distant)} as its name says; "
             f"`layerwright lock` pulls it and writes {lock_path(spec).name}"
         )
     )
+    if any(not base_facts("registry", source).glibc for source in distant):
+        session.reporter(
+            Notice(message=f"wheels are chosen for glibc {_COMMON_GLIBC} where the base's is not known")
+        )
     part = structs.replace(spec, cells={name: spec.cells[name] for name in names})
     with make_ports(session, spec) as ports, _by_name(ports, distant) as named:
         return resolve(part, named, previous=lock)
@@ -93,11 +109,11 @@ class _NamedBases:
     distant: frozenset[str]
 
     def lock_base(self, cell: Cell, /) -> LockedBase:
-        """What the name says of glibc; a digest it does not have."""
+        """What the name says of glibc, else a common one, so that wheels can be chosen; a digest it does not have."""
         if cell.base.source not in self.distant:
             return self.real.lock_base(cell)
         facts = base_facts(cell.base.kind, cell.base.source)
-        return LockedBase(kind=cell.base.kind, source=cell.base.source, glibc=facts.glibc)
+        return LockedBase(kind=cell.base.kind, source=cell.base.source, glibc=facts.glibc or _COMMON_GLIBC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,8 @@ def _base(session: Session, cell: Cell, locked: LockedCell) -> tuple[BaseFacts, 
     if contents is not None:
         facts = with_contents(facts, contents)
         debs = debs or contents.debs
+    if not base.digest:
+        return facts, debs  # chosen for a check alone: the base itself was not looked at
     # what was found when the base was locked counts for more than what its name says
     if base.glibc:
         facts = structs.replace(facts, glibc=base.glibc)
