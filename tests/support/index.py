@@ -29,6 +29,8 @@ class Index:
         sizes: state sizes in the JSON.
         hashes: state hashes.
         ranges: answer Range requests with 206.
+        metadata: wheel to what stands beside it as ``.metadata`` (PEP 658).
+        metadata_hashes: state the digests of these.
         cut: file name to how many bytes of a body are sent before the line is cut; used once per entry given.
         wrong: files whose bytes arrive damaged.
         failures: path to a list of statuses answered first.
@@ -43,6 +45,8 @@ class Index:
     sizes: bool = True
     hashes: bool = True
     ranges: bool = True
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    metadata_hashes: bool = True
     cut: dict[str, list[int]] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     failures: dict[str, list[int]] = field(default_factory=dict)
@@ -66,6 +70,10 @@ class Index:
     def sha256(self, file):
         """The true digest of a file."""
         return hashlib.sha256(self.files[file]).hexdigest()
+
+    def metadata_sha256(self, file):
+        """The true digest of what stands beside a wheel."""
+        return hashlib.sha256(self.metadata[file]).hexdigest()
 
     def downloads(self):
         """Names of the files whose bytes were asked for (GET), in order."""
@@ -155,6 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
                     row["yanked"] = index.yanked[file] or True
                 if file in index.requires_python:
                     row["requires-python"] = index.requires_python[file]
+                if file in index.metadata:
+                    row["core-metadata"] = (
+                        {"sha256": index.metadata_sha256(file)} if index.metadata_hashes else True
+                    )
                 rows.append(row)
             document = {"meta": {"api-version": "1.1"}, "name": name, "files": rows, "versions": []}
             return self._send(200, json.dumps(document).encode(), body=body, kind=JSON_TYPE)
@@ -164,26 +176,33 @@ class _Handler(BaseHTTPRequestHandler):
             yanked = f' data-yanked="{html.escape(index.yanked[file])}"' if file in index.yanked else ""
             python = index.requires_python.get(file, "")
             python = f' data-requires-python="{html.escape(python)}"' if python else ""
-            links.append(f'<a href="../../files/{file}{fragment}"{yanked}{python}>{file}</a><br>')
+            beside = ""
+            if file in index.metadata:
+                stated = f"sha256={index.metadata_sha256(file)}" if index.metadata_hashes else "true"
+                beside = f' data-core-metadata="{stated}"'
+            links.append(f'<a href="../../files/{file}{fragment}"{yanked}{python}{beside}>{file}</a><br>')
         text = "<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>"
         return self._send(200, text.encode(), body=body, kind="text/html")
 
     def _file(self, file, *, body):
         index = self.index
         data = index.files.get(file)
+        if data is None and file.endswith(".metadata"):
+            data = index.metadata.get(file.removesuffix(".metadata"))
         if data is None:
             return self._send(404, b"no such file", body=body)
         if file in index.wrong:
             data = data[:-1] + bytes([data[-1] ^ 1])
         status, extra = 200, {"Accept-Ranges": "bytes"} if index.ranges else {}
         whole = len(data)
-        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if match and index.ranges:
             start = int(match[1])
             if start >= whole:
                 return self._send(416, b"", body=body, extra={"Content-Range": f"bytes */{whole}"})
-            data, status = data[start:], 206
-            extra["Content-Range"] = f"bytes {start}-{whole - 1}/{whole}"
+            end = min(int(match[2]) + 1, whole) if match[2] else whole
+            data, status = data[start:end], 206
+            extra["Content-Range"] = f"bytes {start}-{end - 1}/{whole}"
         cut = index.cut.get(file)
         return self._send(status, data, body=body, extra=extra, cut=cut.pop(0) if body and cut else -1)
 

@@ -41,7 +41,7 @@ _MOST_ANCHORS: Final = 64
 _LONGEST_NAME: Final = 512
 _LOOKED_FOR_MOVED: Final = 1 << 20
 _MOVED: Final = re.compile(rb"X{64}|Z{64}")
-"""What patchelf leaves where it took a table away: X by versions since 0.9, Z by some before (``patchelf.cc``)."""
+"""What patchelf leaves where it took a table away: Z, and X before 2021 (``writeReplacedSections``)."""
 
 _KNOWN_VERSION: Final = re.compile(rb"\0((?:GLIBC|GLIBCXX|CXXABI|GCC)_[0-9][0-9.]{0,14})(?=\0)")
 _LIBRARY: Final = re.compile(r"[A-Za-z0-9_+.-]+\.so(?:\.[A-Za-z0-9_.-]+)?")
@@ -141,9 +141,7 @@ def _derived(data: bytes, header: Header, segments: tuple[Segment, ...], nothing
     defined = _definitions(region, header.order, tables.base)
     file = nothing.path.rpartition("/")[2]
     needed, doubtful = _needed(names, tables.versions, file, defined[0] if defined else "", closed=closed)
-    soname = next((name for name in names if name.startswith("lib") and _same_stem(name, file)), "")
-    if soname in needed:
-        soname = ""
+    soname = next((name for name in names if _is_own(name, file)), "")
     unread = ["rpath", "runpath"]
     if not soname:
         unread.append("soname")
@@ -180,7 +178,7 @@ def _needed(
     found: list[str] = []
     own: list[str] = []
     for name in names:
-        if name in versions or not (name == base or _same_stem(name, file)):
+        if name in versions or not (name == base or _is_own(name, file)):
             found.append(name)
         else:
             own.append(name)
@@ -191,8 +189,9 @@ def _needed(
     return tuple(found), doubtful
 
 
-def _same_stem(name: str, file: str) -> bool:
-    return name.partition(".so")[0] == file.partition(".so")[0]
+def _is_own(name: str, file: str) -> bool:
+    """Whether a name is a library's own by its file's name, ``libx.so.1`` of ``libx.so.1.2``; none needs itself."""
+    return name.startswith("lib") and (name == file or file.startswith(f"{name}."))
 
 
 def _library_names(data: bytes, base: int, stop: int) -> list[str]:

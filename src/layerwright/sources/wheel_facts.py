@@ -26,7 +26,6 @@ FACTS_FORMAT: Final = 1
 """Raised when older facts would mislead: they are then read anew."""
 
 _KIND: Final = "facts"
-_REACH: Final = ("metadata", "members", "whole")
 _THREADS: Final = 5
 _SMALL: Final = 1 << 19
 """Bytes of a wheel that is fetched whole: one request, and its digest is verified."""
@@ -146,8 +145,6 @@ class WheelFactsReader:
             if known is not None:
                 return known
             return NoFacts(error.what if isinstance(error, LayerwrightError) else _system_error(wheel, error))
-        if known is not None and _REACH.index(known.reach) > _REACH.index(facts.reach):
-            return known
         self._store.write_record(_KIND, _key(wheel.sha256), msgspec.msgpack.encode(facts))
         return facts
 
