@@ -230,6 +230,7 @@ def _pax(records: bytes) -> dict[str, str]:
 
 
 _LOCAL: Final = b"PK\x03\x04"
+_DESCRIPTOR: Final = b"PK\x07\x08"
 _METHODS: Final = {8: "deflate", 12: "bzip2", 93: "zstd"}
 _ENCRYPTED: Final = 1
 _SIZE_FOLLOWS: Final = 8
@@ -256,7 +257,9 @@ def _zip(feed: Feed, into: Into) -> Parser:
             into.unread(name, "is encrypted")
             yield from _past(feed, None if follows else packed)
         elif method == 0:
-            yield from _stored(feed, into, name, None if follows and not packed else packed)
+            yield from _stored(
+                feed, into, name, None if follows and not packed and name[-1:] != "/" else packed
+            )
         else:
             yield from _deflated(feed, into, name, _METHODS.get(method, ""), None if follows else packed)
 
@@ -296,15 +299,41 @@ def _past(feed: Feed, size: int | None) -> Parser:
 
 
 def _stored(feed: Feed, into: Into, name: str, size: int | None) -> Parser:
-    if size is None:
-        raise Damaged("holds a stored member of unknown size")
-    if not size:
+    if size == 0:
         return
     sink = into.member(name)
     try:
-        yield from _copy(feed, size, sink.feed)
+        if size is None:
+            yield from _to_descriptor(feed, sink.feed)
+        else:
+            yield from _copy(feed, size, sink.feed)
     finally:
         sink.close()
+
+
+def _to_descriptor(feed: Feed, out: Callable[[bytes], None]) -> Parser:
+    """A stored member whose size stands behind it, as ``torch.save`` writes them: it ends where a size is right."""
+    size = 0
+    while True:
+        window = yield from feed.ahead(24, _PIECE)
+        at = window.find(_DESCRIPTOR)
+        if at < 0:
+            count = len(window) - len(_DESCRIPTOR) + 1
+            if count <= 0:
+                raise CutShort
+        elif at and at + 24 > len(window):
+            count = at
+        else:
+            # crc, packed size and size follow, of 4 bytes or in large files of 8
+            stated = {int.from_bytes(window[at + 8 : at + 8 + width], "little") for width in (4, 8)}
+            if size + at in stated:
+                out(window[:at])
+                feed.drop(at)
+                return
+            count = at + len(_DESCRIPTOR)
+        out(window[:count])
+        feed.drop(count)
+        size += count
 
 
 def _deflated(feed: Feed, into: Into, name: str, kind: str, size: int | None) -> Parser:

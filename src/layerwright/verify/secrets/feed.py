@@ -60,6 +60,17 @@ class Feed:
         self.taken += len(piece)
         return piece
 
+    def ahead(self, least: int, limit: int) -> Asking:
+        """What comes next, without taking it: from ``least`` to ``limit`` bytes, fewer only before the end."""
+        while len(self._data) - self._at < least and not self.closed:
+            yield
+        return self._data[self._at : self._at + limit]
+
+    def drop(self, count: int) -> None:
+        """Take so many of the bytes that ``ahead`` showed."""
+        self._at += count
+        self.taken += count
+
     def back(self, count: int) -> None:
         """Give back so many of the bytes that the last call returned."""
         self._at -= count

@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -26,6 +27,8 @@ LONGEST: Final = 64
 
 REACH: Final = 4096
 """No form of a secret is longer than this, bytes."""
+
+_BESIDE: Final = 128
 
 _BREAK: Final = rb"(?:(?:\\?\r?\n|\\?\\r\\n|\\?\\n)[ \t]{0,16})?"
 # A line break, with the backslash of shells, Dockerfiles and spec files, or written as an escape in JSON.
@@ -49,6 +52,42 @@ class Form(Struct, frozen=True, kw_only=True, dict=True):
     anchors: tuple[bytes, ...]
     source: bytes
     plain: bytes
+
+    @cached_property
+    def _neighbours(self) -> dict[bytes, tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...]]:
+        return {}
+
+    def find(self, data: bytes, start: int, end: int) -> re.Match[bytes] | None:
+        """The occurrence that covers an anchor.
+
+        Args:
+            data: what is searched.
+            start: where the anchor begins.
+            end: one past its last byte.
+        """
+        if not self.label and not self._is_plausible(data, start, end):
+            return None
+        at, limit = max(0, start - REACH), min(len(data), end + REACH)
+        while True:
+            match = self.pattern.search(data, at, limit)
+            if match is None or match.start() > start:
+                return None
+            if match.end() >= end:
+                return match
+            at = match.start() + 1
+
+    def _is_plausible(self, data: bytes, start: int, end: int) -> bool:
+        """Whether what stands right beside an anchor belongs to the secret: parts of secrets are often plain words."""
+        anchor = data[start:end]
+        if anchor not in self.plain:
+            return True
+        known = self._neighbours.get(anchor)
+        if known is None:
+            known = self._neighbours[anchor] = tuple(_neighbours(self.plain, anchor))
+        return any(
+            after.match(data, end) and before.search(data, max(0, start - _BESIDE), start)
+            for before, after in known
+        )
 
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
@@ -169,9 +208,33 @@ def _spellings(plain: bytes) -> Iterator[bytes]:
 
 
 def _text_pattern(plain: bytes) -> bytes:
+    return _BREAK.join(unit for _, unit in _units(plain))
+
+
+def _units(plain: bytes) -> list[tuple[int, bytes]]:
+    """Each sign of the secret: how many bytes it has, and a pattern for its spellings."""
     text = _text(plain)
-    units = [_unit(sign) for sign in text] if text else [_byte(bytes([one])) for one in plain]
-    return _BREAK.join(units)
+    if text:
+        return [(len(sign.encode()), _unit(sign)) for sign in text]
+    return [(1, _byte(bytes([one]))) for one in plain]
+
+
+def _neighbours(plain: bytes, anchor: bytes) -> Iterator[tuple[re.Pattern[bytes], re.Pattern[bytes]]]:
+    """For each place of a piece in the secret: what may stand before it, and after it, as far as three signs."""
+    units = _units(plain)
+    ends = list(accumulate(length for length, _ in units))
+    at = plain.find(anchor)
+    starts = {0, *ends}
+    while at >= 0:
+        if not starts >= {at, at + len(anchor)}:  # begins or ends inside a sign of several bytes
+            yield re.compile(b""), re.compile(b"")
+            return
+        first = next(number for number, end in enumerate(ends) if end > at)
+        last = next(number for number, end in enumerate(ends) if end >= at + len(anchor)) + 1
+        before = b"".join(unit + _BREAK for _, unit in units[max(0, first - 2) : first])
+        after = b"".join(_BREAK + unit for _, unit in units[last : last + 3])
+        yield re.compile(before + rb"\Z"), re.compile(after)
+        at = plain.find(anchor, at + 1)
 
 
 def _byte(raw: bytes) -> bytes:

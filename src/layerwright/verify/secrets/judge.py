@@ -63,10 +63,15 @@ _EXAMPLE_HOST: Final = re.compile(
     r"|(?:foo|bar|baz)(?:\..*)?|\[::1\]|(?:www\.)?google\.com|httpbin\.org"
 )
 _EXAMPLE_PATH: Final = re.compile(
-    r"(?:.*/)?(?:(?:site|dist)-packages|lib|lib64|share|src|vendor|node_modules|conda|go)/(?:.*/)?"
-    r"(?:tests?|testing|testdata|test_data|test-data|fixtures?|examples?|samples?|docs?|man|certdata|__tests__|mock_?data)/.*"
-    r"|(?:.*/)?(?:site|dist)-packages/(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest)\.pyc?"
+    # below what a package installs, or in an archive
+    r"(?i)(?:.*/)?(?:(?:site|dist)-packages|lib|lib64|share|src|vendor|node_modules|conda|go|[^/]+\.(?:whl|jar|egg|zip|tar))/"
+    r"(?:.*/)?(?:(?:self_?)?tests?|testing|test_?suite|test[_-]?data|fixtures?|examples?|samples?|docs?|man|certdata"
+    r"|__tests__|mock_?data|dummyserver)/.*"
+    r"|(?:.*/)?(?:(?:site|dist)-packages|[^/]+\.(?:whl|egg))/(?:.*/)?(?:tests?|test_[^/]*|[^/]*_test|conftest)\.pyc?"
 )
+_EXAMPLE_USERS: Final = frozenset(
+    {"s6BhdRkqt3", "Aladdin"}
+)  # of RFC 6749 and RFC 7617, in all that implements them
 
 
 class Matched(Struct, frozen=True, kw_only=True):

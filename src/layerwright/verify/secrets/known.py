@@ -11,7 +11,7 @@ from msgspec import Struct
 from layerwright.core.addresses import split_userinfo
 from layerwright.core.errors import UsageError
 from layerwright.core.findings import Level
-from layerwright.verify.secrets.forms import REACH, Form, forms_of
+from layerwright.verify.secrets.forms import Form, forms_of
 from layerwright.verify.secrets.literals import Literals
 
 __all__ = ["LEAST", "Found", "KnownValues", "fault_of_secret"]
@@ -120,7 +120,7 @@ class KnownValues:
             if not low <= place < stop:
                 continue
             for value, form in self._owners[anchor]:
-                match = _around(form.pattern, data, place, place + len(anchor))
+                match = form.find(data, place, place + len(anchor))
                 key = match and (value.name, match.start(), match.end())
                 if match is None or key is None or key in seen:
                     continue
@@ -139,26 +139,17 @@ class KnownValues:
         return any(True for _ in self._literals.find(data))
 
 
-def _around(pattern: re.Pattern[bytes], data: bytes, start: int, end: int) -> re.Match[bytes] | None:
-    """The match that covers the place, if any."""
-    at, limit = max(0, start - REACH), min(len(data), end + REACH)
-    while True:
-        match = pattern.search(data, at, limit)
-        if match is None or match.start() > start:
-            return None
-        if match.end() >= end:
-            return match
-        at = match.start() + 1
-
-
 def _parts(name: str, value: bytes) -> Iterator[_Value]:
-    """The value, and what in it is secret by itself."""
-    seen = {value}
-    yield _Value(name=name, part="", level="error", value=value)
+    """What in the value is secret by itself, such as the password of a URL; the whole when there is no such thing."""
+    seen: set[bytes] = set()
+    whole = True
     for part, level, text in _inner(value):
         if text not in seen and not fault_of_secret(text):
             seen.add(text)
+            whole = whole and level != "error"
             yield _Value(name=name, part=part, level=level, value=text)
+    if whole:
+        yield _Value(name=name, part="", level="error", value=value)
 
 
 def _inner(value: bytes) -> Iterator[tuple[str, Level, bytes]]:
