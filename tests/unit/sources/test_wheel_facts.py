@@ -335,5 +335,5 @@ def test_facts_of_many_wheels_come_back_at_once(store, reader):
         store.write_record("facts", f"{sha256}-{FACTS_FORMAT}", msgspec.msgpack.encode(facts))
         wheels.append(LockedWheel(name="x", version="1", file="x", sha256=sha256, size=1, index="main"))
     found = reader().read(wheels)
-    assert {facts.libraries for facts in found.values()} == {libraries}
+    assert all(facts.libraries == libraries for facts in found.values())
     assert len(found) == 35
