@@ -237,23 +237,34 @@ def _triton(tag: str) -> _Known | None:
 
 
 def _pytorch(tag: str) -> _Known | None:
+    """``devel`` stands on ``nvidia/cuda``; ``runtime`` on a plain Ubuntu, and torch alone has CUDA, in its own folders.
+
+    Source: github.com/pytorch/pytorch, docker.Makefile (BASE_DEVEL, BASE_RUNTIME) and Dockerfile.
+    """
     match = _PYTORCH.fullmatch(tag)
     if match is None:
         return None
-    own = cuda.toolkit(match["cuda"])
-    said = Evidence(
-        text=f"the tag {tag} names torch {match['torch']}, CUDA {match['cuda']} and cuDNN {match['cudnn']}",
-        source="github.com/pytorch/pytorch, docker.Makefile: how tags are made",
-        confidence="docs",
-    )
+    torch, version, major = match["torch"], match["cuda"], match["cudnn"]
+    if match["flavour"] == "runtime":
+        text = f"torch {torch} brings its own CUDA {version} and cuDNN {major} below /opt/conda, out of the loader's sight"
+        return _Known(family="pytorch", flavour="runtime", torch=torch, evidence=(_made_by_pytorch(text),))
+    own = cuda.toolkit(version)
+    said = _made_by_pytorch(f"the tag {tag} names torch {torch}, CUDA {version} and cuDNN {major}")
     return _Known(
         family="pytorch",
-        cuda=match["cuda"],
-        cudnn=match["cudnn"],
-        flavour=match["flavour"],
-        torch=match["torch"],
+        cuda=version,
+        cudnn=major,
+        flavour="devel",
+        torch=torch,
         driver_branch=own.branch if own else 0,
+        sonames=_toolkit_sonames(version, "devel") | dict.fromkeys(cudnn.sonames(major), ""),
         evidence=(said, *([own.evidence] if own else [])),
+    )
+
+
+def _made_by_pytorch(text: str) -> Evidence:
+    return Evidence(
+        text=text, source="github.com/pytorch/pytorch, docker.Makefile and Dockerfile", confidence="docs"
     )
 
 

@@ -180,11 +180,19 @@ class TestNgc:
 
 
 class TestPyTorch:
-    def test_its_tag_names_torch_cuda_and_cudnn(self):
-        base = reference_facts("pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime")
+    def test_its_devel_images_stand_on_nvidia_cuda(self):
+        base = reference_facts("pytorch/pytorch:2.4.1-cuda12.4-cudnn9-devel")
         assert (base.family, base.torch, base.cuda, base.cudnn) == ("pytorch", "2.4.1", "12.4", "9")
-        assert (base.flavour, base.driver_branch) == ("runtime", 550)
+        assert (base.flavour, base.driver_branch) == ("devel", 550)
+        assert {"libcublas.so.12", "libcudnn.so.9"} <= set(base.sonames)
         assert (base.os, base.glibc, base.python) == ("", "", ""), "its tag does not say"
+
+    def test_in_its_runtime_images_torch_alone_has_cuda(self):
+        """Its libraries serve torch and nobody else, so the image must not count as one with CUDA."""
+        base = reference_facts("pytorch/pytorch:2.4.1-cuda12.4-cudnn9-runtime")
+        assert (base.known, base.torch, base.flavour) == (True, "2.4.1", "runtime")
+        assert (base.cuda, base.cudnn, dict(base.sonames)) == ("", "", {})
+        assert "CUDA 12.4" in base.evidence[0].text
 
     @pytest.mark.parametrize(
         "tag", ["latest", "2.4.1", "2.4.1-cuda12.4", "2.4.1-cuda12.4-cudnn9-base", "nightly"]
