@@ -246,7 +246,7 @@ def _pytorch(tag: str) -> _Known | None:
         return None
     torch, version, major = match["torch"], match["cuda"], match["cudnn"]
     if match["flavour"] == "runtime":
-        text = f"torch {torch} brings its own CUDA {version} and cuDNN {major} below /opt/conda, out of the loader's sight"
+        text = f"torch {torch} brings its own CUDA {version} and cuDNN {major} below /opt/conda, where no loader looks"
         return _Known(family="pytorch", flavour="runtime", torch=torch, evidence=(_made_by_pytorch(text),))
     own = cuda.toolkit(version)
     said = _made_by_pytorch(f"the tag {tag} names torch {torch}, CUDA {version} and cuDNN {major}")
