@@ -172,11 +172,11 @@ def torch_pins(version: str) -> Pins | None:
 
 def extra_pins(package: str, extra: str, version: str) -> Pins | None:
     """What an extra asks for, ``onnxruntime-gpu[cuda]`` or ``tensorflow[and-cuda]``; None when it is not recorded."""
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - start-up
+    from packaging.version import Version  # noqa: PLC0415 - start-up
 
     try:
         asked = Version(version)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python reads
         return None
     for record in load(CudaWheelsFile).extra_pins:
         if (record.package, record.extra) == (package, extra) and Version(record.first) <= asked <= Version(

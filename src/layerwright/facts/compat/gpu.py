@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from layerwright.core.findings import Evidence
 from layerwright.facts.compat.cuda import CudaFile, Sm
@@ -62,7 +62,7 @@ class Floor(Struct, frozen=True, kw_only=True):
         """Whether a torch is new enough; None when its version says nothing."""
         try:
             return SpecifierSet(self.torch).contains(Version(version), prereleases=True)
-        except InvalidVersion:
+        except ValueError:  # InvalidVersion, or more digits than Python reads
             return None
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from msgspec import Struct
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from layerwright.core.findings import Evidence
 from layerwright.facts.compat.evidence import Claim
@@ -82,7 +82,7 @@ def bounds(package: str, version: str) -> Bounds | None:
     """What a release on PyPI asks of NumPy; None when it is not recorded."""
     try:
         asked = Version(public_of(version))
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python reads
         return None
     for record in load(NumpyFile).bound:
         if record.package == package and Version(record.first) <= asked <= Version(record.last):

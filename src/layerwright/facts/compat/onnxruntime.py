@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from msgspec import Struct
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from layerwright.core.findings import Evidence
 from layerwright.facts.compat import torch as torch_records
@@ -397,7 +397,7 @@ def _agree(left: str, right: str) -> bool:
 def _covers(recorded: str, version: str) -> bool:
     try:
         asked = Version(public_of(version))
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python reads
         return False
     minor = Version(f"{asked.major}.{asked.minor}")
     if recorded.endswith("+"):

@@ -2,7 +2,7 @@
 
 import re
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 __all__ = ["at_least", "dotted", "first_parts", "local_of", "public_of", "same_release"]
 
@@ -47,5 +47,5 @@ def same_release(left: str, right: str) -> bool:
         return True
     try:
         return Version(left) == Version(right)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python reads
         return False

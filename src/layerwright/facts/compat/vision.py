@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from layerwright.core.findings import Evidence
 from layerwright.facts.compat.evidence import Claim, Disagreement, Settled, settle, strongest_first
@@ -246,7 +246,7 @@ def _admits(requires: str, torch: str) -> bool:
         return False
     try:
         return SpecifierSet(requires).contains(Version(torch), prereleases=True)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python reads
         return False
 
 
