@@ -306,7 +306,9 @@ def _recorded(case: Case, package: Package) -> CudaNeed | None:
             cuda=build.cuda_major,
             cudnn=build.cudnn_major,
             cuda_version=build.cuda,
-            libraries=tuple(name for name in build.sonames if is_cuda_library(name)),
+            libraries=tuple(
+                name for name in build.sonames if is_cuda_library(name) and not _HASHED.search(name)
+            ),
             carried=build.bundled,
             evidence=build.evidence,
         )
@@ -351,7 +353,7 @@ def _merged(read: CudaNeed, recorded: CudaNeed) -> CudaNeed:
         cuda=read.cuda or recorded.cuda,
         cudnn=read.cudnn or recorded.cudnn,
         cuda_version=read.cuda_version or recorded.cuda_version,
-        libraries=tuple(name for name in libraries if not _HASHED.search(name)),
+        libraries=tuple(libraries),
         evidence=(*read.evidence, *recorded.evidence),
     )
 

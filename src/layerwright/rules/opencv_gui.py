@@ -7,7 +7,7 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import opencv
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case, binary, named
-from layerwright.rules.debian_names import debian_packages
+from layerwright.rules.debian_names import IN_EVERY_DEBIAN, debian_packages
 from layerwright.rules.native import Provision
 from layerwright.rules.repairs import apt_fix, packages_fix
 
@@ -76,7 +76,11 @@ def _states(case: Case, package: Package) -> tuple[dict[str, Provision], list[Ev
         if library.path not in loaded:
             continue
         outside = {name: case.native.find(name, package, library) for name in library.needed}
-        absent = {name: found for name, found in outside.items() if found.state in {"missing", "unknown"}}
+        absent = {
+            name: found
+            for name, found in outside.items()
+            if found.state in {"missing", "unknown"} and name not in IN_EVERY_DEBIAN
+        }
         if absent:
             states |= absent
             evidence.append(binary(package, library, f"needs {', '.join(absent)}"))

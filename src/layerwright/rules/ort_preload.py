@@ -37,6 +37,8 @@ def check(case: Case) -> Iterator[Finding]:
         return
     places = {name: case.cuda.brought(name) for name in need.libraries}
     from_wheels = [name for name, place in places.items() if not isinstance(place, str)]
+    if "missing" in places.values():
+        return  # what cannot be found at all is another rule's
     if not from_wheels or any(case.cuda.in_base(name) == "base" for name in from_wheels):
         return
     provider = next(
