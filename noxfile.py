@@ -6,7 +6,11 @@ nox.options.sessions = ["lint", "types", "generated", "tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
-GENERATORS = ["tools/generate_spec_reference.py", "tools/generate_cli_reference.py"]
+GENERATORS = [
+    "tools/generate_spec_reference.py",
+    "tools/generate_cli_reference.py",
+    "tools/generate_doctor_reference.py",
+]
 
 
 def install(session: nox.Session) -> None:

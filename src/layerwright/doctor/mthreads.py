@@ -204,9 +204,10 @@ def _device(seen: _Seen) -> Check:
             detail="none on the PCI bus that can be seen here, but parts of a driver",
         )
     addresses = ", ".join(device.address for device in seen.devices[:8])
+    count = len(seen.devices) if seen.devices[1:] else "one"
     unbound = [device for device in seen.devices if not device.driver]
     note = "; no kernel driver has taken it" if unbound else ""
-    return Check(id=_DEVICE, status="ok", detail=f"{len(seen.devices)} on the PCI bus ({addresses}){note}")
+    return Check(id=_DEVICE, status="ok", detail=f"{count} on the PCI bus ({addresses}){note}")
 
 
 def _tool(machine: Machine, attempt: Attempt | None, seen: _Seen) -> Check:

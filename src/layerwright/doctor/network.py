@@ -263,8 +263,10 @@ def _cures(errors: list[str], *, index: bool) -> tuple[Cure, ...]:
                 command="export SSL_CERT_FILE=/path/of/authorities.pem",
             )
         )
+    from layerwright.sources.indexes import PYPI, variable_name  # noqa: PLC0415 - start-up
+
     variable = (
-        "LAYERWRIGHT_INDEX_PYPI=https://…/simple" if index else "LAYERWRIGHT_DEBIAN_MIRROR=https://…/debian"
+        f"{variable_name(PYPI)}=https://…/simple" if index else "LAYERWRIGHT_DEBIAN_MIRROR=https://…/debian"
     )
     cures.append(
         Cure(

@@ -8,7 +8,7 @@ from layerwright.doctor import nvml
 from layerwright.doctor.accounts import may_open
 from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
-from layerwright.doctor.nvidia_gpus import GPU_KINDS, INSTALL, data_center, gpu_checks, greatest_cuda
+from layerwright.doctor.nvidia_gpus import GPU_KINDS, data_center, gpu_checks, greatest_cuda, install_driver
 from layerwright.doctor.nvml import Nvml, ask_nvml
 from layerwright.doctor.pci import NVIDIA, PciDevice, display_devices
 from layerwright.facts.model import Gpu, HostFacts
@@ -141,7 +141,10 @@ def _driver(
                 Cure(
                     text="see what the kernel says of it (as root)", command="dmesg | grep -i -e nvrm -e xid"
                 ),
-                Cure(text="install driver and libraries of one version anew", command=INSTALL[0].command),
+                Cure(
+                    text="install driver and libraries of one version anew",
+                    command=install_driver(machine)[0].command,
+                ),
             ),
             needed=needed,
         )
@@ -184,7 +187,7 @@ def _not_loaded(
             _DRIVER,
             "the kernel uses nouveau for the GPU, which has no CUDA and keeps NVIDIA's driver out",
             (
-                *INSTALL,
+                *install_driver(machine),
                 Cure(
                     text="NVIDIA's packages keep nouveau away; without them (as root), then restart the machine",
                     command="printf 'blacklist nouveau\\noptions nouveau modeset=0\\n' "
@@ -219,8 +222,13 @@ def _not_loaded(
             needed=needed,
         )
     if not needed:
-        return Check(id=_DRIVER, status="warning", detail="there is a GPU, and no driver for it", fix=INSTALL)
-    return absent(_DRIVER, "no driver is installed", *INSTALL, needed=needed)
+        return Check(
+            id=_DRIVER,
+            status="warning",
+            detail="there is a GPU, and no driver for it",
+            fix=install_driver(machine),
+        )
+    return absent(_DRIVER, "no driver is installed", *install_driver(machine), needed=needed)
 
 
 def _secure_boot(machine: Machine) -> bool:

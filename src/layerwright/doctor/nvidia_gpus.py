@@ -9,8 +9,9 @@ from layerwright.doctor import data
 from layerwright.doctor.machine import Machine, one_line
 from layerwright.doctor.model import Check, Cure, broken
 from layerwright.doctor.nvml import Nvml, NvmlDevice
+from layerwright.doctor.system import os_release
 
-__all__ = ["GPU_KINDS", "INSTALL", "data_center", "gpu_checks", "greatest_cuda"]
+__all__ = ["GPU_KINDS", "data_center", "gpu_checks", "greatest_cuda", "install_driver"]
 
 _GPUS, _CUDA, _PERSISTENCE = "nvidia-gpus", "nvidia-cuda", "nvidia-persistence"
 _CUDA_MAJORS: Final = ("11", "12", "13")
@@ -20,15 +21,17 @@ _CONSUMER: Final = frozenset({1, 3, 5, 6, 12, 13, 15, 16})
 _MAYBE: Final = frozenset({12, 13})
 """Some RTX boards in certified servers may use forward compatibility; the brand does not tell which."""
 
-INSTALL: Final = (
-    Cure(
-        text="install the driver your distribution recommends (as root), then restart the machine",
-        command="apt-get install ubuntu-drivers-common && ubuntu-drivers install --gpgpu",
-    ),
-    Cure(
-        text="on Debian, with the components contrib and non-free (as root)",
-        command="apt-get install nvidia-driver",
-    ),
+_UBUNTU: Final = Cure(
+    text="install the driver that Ubuntu recommends (as root), then restart the machine",
+    command="apt-get install ubuntu-drivers-common && ubuntu-drivers install --gpgpu",
+)
+_DEBIAN: Final = Cure(
+    text="add the components contrib, non-free and non-free-firmware to Debian's sources, install the driver (as "
+    "root), then restart the machine",
+    command="apt-get install linux-headers-amd64 nvidia-driver firmware-misc-nonfree",
+)
+_OTHERS: Final = Cure(
+    text="install the driver as https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/ says"
 )
 
 GPU_KINDS: Final = (
@@ -56,6 +59,12 @@ GPU_KINDS: Final = (
         repair="Start nvidia-persistenced.",
     ),
 )
+
+
+def install_driver(machine: Machine) -> tuple[Cure, ...]:
+    """How the driver is installed on this system."""
+    _, system = os_release(machine.read("/etc/os-release") or machine.read("/usr/lib/os-release"))
+    return {"ubuntu": (_UBUNTU,), "debian": (_DEBIAN,)}.get(system, (_UBUNTU, _DEBIAN, _OTHERS))
 
 
 def gpu_checks(
@@ -153,7 +162,7 @@ def _cuda(machine: Machine, version: str, cuda: str, devices: Sequence[NvmlDevic
         return broken(
             _CUDA,
             f"{detail}: too old for CUDA 11, and for every image of today",
-            INSTALL,
+            install_driver(machine),
             needed=needed,
         )
     return Check(id=_CUDA, status="ok", detail=detail)

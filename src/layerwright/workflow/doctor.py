@@ -143,6 +143,8 @@ def _size(text: str) -> int:
 
 
 def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Check:
+    from layerwright.sources.indexes import PYPI, variable_name  # noqa: PLC0415 - start-up
+
     identity = f"mirror-{mirror.id}"
     name = f"{mirror.title} ({mirror.region})"
     if index.error and debian.error:
@@ -156,7 +158,7 @@ def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Chec
         fix.append(
             Cure(
                 text="use it for packages, on this machine only; spec and lock stay as they are",
-                command=f"export LAYERWRIGHT_INDEX_PYPI={mirror.pypi}",
+                command=f"export {variable_name(PYPI)}={mirror.pypi}",
             )
         )
     if not debian.error:

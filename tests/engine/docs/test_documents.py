@@ -135,6 +135,8 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
     "how-to/models.md": _nothing,
+    "how-to/prepare-a-host-moore-threads.md": _nothing,
+    "how-to/prepare-a-host-nvidia.md": _nothing,
     "how-to/private-index.md": _index,
     "how-to/render-a-dockerfile.md": _demo(),
     "how-to/run-as-yourself.md": _nothing,

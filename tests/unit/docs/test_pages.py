@@ -175,8 +175,9 @@ def test_options_named_alone_exist(page):
 
 
 OTHERS = frozenset({
-    "--cap-add", "--config-file", "--exclude-newer", "--find-links", "--gpus", "--prerelease", "--privileged",
-    "--python-platform", "--python-version", "--secret", "--ssh", "--target",
+    "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--prerelease",
+    "--privileged", "--python-platform", "--python-version", "--runtime", "--secret", "--shm-size", "--ssh",
+    "--target",
 })  # fmt: skip
 """Options of uv, pip and docker that pages name."""
 
