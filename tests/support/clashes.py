@@ -58,7 +58,11 @@ def cell(
         role, accelerator, python, host: as in ``Subject``.
     """
     kind, _, suite = base.partition(":") if isinstance(base, str) else ("", "", "")
-    facts = base if isinstance(base, BaseFacts) else base_facts(kind if kind == "debian" else "registry", suite if kind == "debian" else base)
+    facts = (
+        base
+        if isinstance(base, BaseFacts)
+        else base_facts(kind if kind == "debian" else "registry", suite if kind == "debian" else base)
+    )
     found: dict[str, Package] = {}
     for number, (name, what) in enumerate((packages or {}).items(), 10):
         version = what if isinstance(what, str) else what.version

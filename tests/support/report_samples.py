@@ -34,17 +34,17 @@ CUDNN = Finding(
     ),
     fix=(
         Fix(
-            text="take the base that brings CUDA 12 and cuDNN 9",
-            edit='from = "nvcr.io/nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04"',
-            replaces=FROM,
-            cost=50,
-            verified=True,
-        ),
-        Fix(
             text="take the last onnxruntime-gpu made for CUDA 11.8 and cuDNN 8",
             edit='packages = ["onnxruntime-gpu==1.18.0", "opencv-python", "numpy<2"]',
             replaces=PACKAGES,
             cost=30,
+            verified=True,
+        ),
+        Fix(
+            text="take the base that brings CUDA 12 and cuDNN 9",
+            edit='from = "nvcr.io/nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04"',
+            replaces=FROM,
+            cost=50,
             verified=True,
         ),
         Fix(text="see what the machine has", command="layerwright doctor", cost=90),

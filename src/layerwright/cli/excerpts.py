@@ -169,8 +169,8 @@ def _origin(member: Member) -> str:
 def fix_lines(painter: Painter, fix: Fix, width: int) -> Iterator[str]:
     """What to do, the line as it should be beside the line it replaces, and what to type."""
     head = "fix"
-    said = safe(fix.text) + (" (checked: nothing clashes with it)" if fix.verified else "")
-    first, *rest = wrapped(f"{head}: {said}", width, indent="       ")
+    said = safe(fix.text) + (" (checked: the clash is gone)" if fix.verified else "")
+    first, *rest = wrapped(f"{head}: {said}", width - 2, indent="       ")
     yield f"  {painter.paint(head, '1;32')}{first[len(head) :]}"
     yield from rest
     for line in (fix.replaces.text if fix.replaces else "").splitlines()[:1]:

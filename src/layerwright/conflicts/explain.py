@@ -36,5 +36,6 @@ def _explained(
     parts = minimal_set(subject, finding, rules)
     if not parts:
         return finding
-    members = tuple(as_member(part, subject, finding.members) for part in parts)
+    # what is wrong by itself clashes with nothing
+    members = tuple(as_member(part, subject, finding.members) for part in parts) if len(parts) > 1 else ()
     return replace(finding, members=members, fix=repairs(subject, finding, parts, found, rules))

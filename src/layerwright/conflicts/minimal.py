@@ -29,7 +29,7 @@ def same(one: Finding, other: Finding) -> bool:
 
 def _about(finding: Finding) -> tuple[str, str]:
     for member in finding.members:
-        if member.kind in ("wheel", "apt", "requirement"):
+        if member.kind in ("wheel", "apt"):
             return member.kind, member.name
     first = next(iter(finding.members), None)
     return (first.kind, "") if first else ("", "")

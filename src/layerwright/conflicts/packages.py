@@ -1,6 +1,7 @@
 """Another set of Python packages: what a resolver would make of a changed requirement, as far as is recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec.structs import replace
 from packaging.requirements import Requirement
@@ -14,7 +15,7 @@ from layerwright.facts.model import Package, Subject
 
 __all__ = ["drop_package", "set_package"]
 
-_WHY = "a repair that is being tried: its wheel was not read"
+_WHY: Final = "a repair that is being tried: its wheel was not read"
 
 
 def drop_package(subject: Subject, name: str) -> Subject | None:
@@ -154,6 +155,7 @@ def _extra(name: str, version: str, extra: str) -> tuple[str, ...] | None:
 def _add(packages: dict[str, Package], lines: Iterable[str], above: str) -> dict[str, Package]:
     """With packages that another one requires; versions are the newest recorded, or empty."""
     found = dict(packages)
+    added: list[str] = []
     for line in lines:
         wanted = parsed(line)
         if wanted is None:
@@ -178,10 +180,32 @@ def _add(packages: dict[str, Package], lines: Iterable[str], above: str) -> dict
             required_by=(above,),
             location=found[above].location,
         )
+        added.append(name)
+    for name in added:
+        found = _add(found, _cuda_requirements(name), name)
     return found
 
 
-_CLASH = "two packages ask for versions of it that exclude each other"
+_CUDA_WHEELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "cudnn": ("cublas",),
+    "cufft": ("nvjitlink",),
+    "cusolver": ("cublas", "nvjitlink", "cusparse"),
+    "cusparse": ("nvjitlink",),
+}
+"""What ``nvidia-*`` wheels require of each other. Source: Requires-Dist of those for CUDA 12 and 13."""
+
+
+def _cuda_requirements(name: str) -> Iterable[str]:
+    """Requirement lines of a wheel of NVIDIA's, from CUDA 12 on."""
+    for component, others in _CUDA_WHEELS.items():
+        if name == f"nvidia-{component}-cu12":
+            return [f"nvidia-{other}-cu12" for other in others]
+        if name in (f"nvidia-{component}", f"nvidia-{component}-cu13"):
+            return [f"nvidia-{other}" for other in others]
+    return ()
+
+
+_CLASH: Final = "two packages ask for versions of it that exclude each other"
 
 
 def _agreed(subject: Subject, name: str) -> bool:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.conflicts.candidates import candidates
-from layerwright.conflicts.changes import AddApt, Change, SetRole, apply
+from layerwright.conflicts.changes import AddApt, Change, SetBase, SetRole, apply
 from layerwright.conflicts.debian import without_implied
 from layerwright.conflicts.edits import as_fix, cost
 from layerwright.conflicts.minimal import responsible, same
@@ -29,6 +29,9 @@ _TRIED: Final = 120
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]*")
 _STEPS: Final = 2
 """Changes that may be needed together: another NumPy together with another ONNX Runtime, but not more."""
+
+
+_AFTER_PROPOSALS: Final = 3
 
 
 class _Try(Struct, frozen=True, kw_only=True):
@@ -106,7 +109,9 @@ def _proposed(finding: Finding, subject: Subject) -> tuple[list[_Try], list[Fix]
 
 def _own(subject: Subject, parts: Iterable[Part]) -> Iterator[_Try]:
     for change in candidates(subject, parts):
-        yield _Try(changes=(change,), cost=cost(change, subject))
+        # a base that the rule proposes is the better one: the rule knows what it is needed for
+        later = _AFTER_PROPOSALS if isinstance(change, SetBase) else 0
+        yield _Try(changes=(change,), cost=cost(change, subject) + later)
 
 
 def _next(step: _Try, after: Subject, error: Finding) -> Iterator[_Try]:

@@ -57,7 +57,7 @@ def resolution_finding(
     evidence = [
         Evidence(text=line, source=source, confidence="metadata") for line in said.splitlines() if line
     ]
-    advice = [Fix(text=error.hint, cost=50)] if error.hint else []
+    advice = [Fix(text=error.hint, cost=50)] if error.hint and "explain conflict" not in error.hint else []
     where = next((member.location for member in members if member.location), None) or error.where or place
     return Finding(
         code=KIND.code,
@@ -76,8 +76,20 @@ def _who(demand: Demand, demands: Sequence[Demand], asked: Asked) -> str:
     if not demand.who:
         return "the spec"
     way = way_to(demand.who, demands, asked)
-    name = f"{demand.who} {demand.version.removeprefix('==')}".strip()
+    name = _asker(demand)
     return name if len(way) == 1 else f"{name} (needed by {' <- '.join(reversed(way[:-1]))})"
+
+
+def _asker(demand: Demand) -> str:
+    """Who asks, with the versions that do: ``docaligner 1.1.1``, ``docaligner 1.1.1 and later``."""
+    bound = demand.version
+    if not bound:
+        return f"every version of {demand.who}"
+    if "," not in bound and bound.startswith("=="):
+        return f"{demand.who} {bound[2:]}"
+    if "," not in bound and bound.startswith(">="):
+        return f"{demand.who} {bound[2:]} and later"
+    return f"{demand.who} {bound}"
 
 
 def _member(demand: Demand, demands: Sequence[Demand], asked: Asked, python: str, place: Location) -> Member:
@@ -93,8 +105,7 @@ def _member(demand: Demand, demands: Sequence[Demand], asked: Asked, python: str
             location=asked.get(demand.name),
         )
     way = way_to(demand.who, demands, asked)
-    version = demand.version.removeprefix("==")
-    origin = f"asked for by {demand.who} {version}".rstrip()
+    origin = f"asked for by {_asker(demand)}"
     if len(way) > 1:
         origin += f", needed by {' <- '.join(reversed(way[:-1]))}"
     return Member(kind="requirement", name=str(demand), origin=origin, location=asked.get(way[0]))

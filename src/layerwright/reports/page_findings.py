@@ -194,7 +194,7 @@ def _fixes(fixes: Sequence[Fix]) -> Markup | None:
             tag(
                 "li",
                 fix.text,
-                tag("span", " checked: nothing clashes with it", class_="checked") if fix.verified else None,
+                tag("span", " checked: the clash is gone", class_="checked") if fix.verified else None,
                 tag("pre", change, class_="change") if fix.edit or fix.command else None,
             )
         )

@@ -109,7 +109,10 @@ def _result(finding: Finding, rule: int, places: "_Places") -> dict[str, Any]:
     ]
     if related:
         result["relatedLocations"] = related
-    fixes = [change for fix in finding.fix for change in _fix(fix, places)]
+    fixes: list[dict[str, Any]] = []
+    for change in (change for fix in finding.fix for change in _fix(fix, places)):
+        if change not in fixes:  # a set in all but its JSON (3.27.30)
+            fixes.append(change)
     if fixes:
         result["fixes"] = fixes
     if finding.evidence:

@@ -27,6 +27,7 @@ _UNREACHED: Final = (
     "lack of valid authentication credentials",
 )
 _GLYPHS: Final = re.compile("^\\s*(?:\N{MULTIPLICATION SIGN}|╰─▶|├─▶|│)?\\s?")
+_EXPLAIN: Final = "`layerwright explain conflict` shows who asks for what, and what the resolver would take instead"
 _PREFIX: Final = re.compile(r"^(error|cause|hint|warning):\s*", re.IGNORECASE)
 
 
@@ -53,7 +54,7 @@ def explain(output: str, request: PackageRequest, *, secrets: Sequence[str] = ()
         return NetworkError(failed, where=where, hint=_network_hint(text, uv_hint))
     if body and body[0].startswith(_NO_SOLUTION):
         what = f"{request.cell}: no set of packages meets the requirements for {_target(request)}"
-        return ResolveError(f"{what}\n{lines}", where=where, hint=_hint(uv_hint))
+        return ResolveError(f"{what}\n{lines}", where=where, hint=_hint(uv_hint) or _EXPLAIN)
     what = f"{request.cell}: the packages cannot be resolved for {_target(request)}"
     return ResolveError(f"{what}\n{lines}", where=where, hint=_hint(uv_hint))
 

@@ -63,10 +63,10 @@ onnxruntime_gpu-1.20.0-cp311-cp311-manylinux_2_27_x86_64.whl)
   these clash; without any one of them the rest fits:
     base   nvcr.io/nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04          layerwright.toml:5
     wheel  onnxruntime-gpu                                        1.20.0  asked for, layerwright.toml:12
-  fix: take the last onnxruntime-gpu made for CUDA 11.8 and cuDNN 8 (checked: nothing clashes with it)
+  fix: take the last onnxruntime-gpu made for CUDA 11.8 and cuDNN 8 (checked: the clash is gone)
        - packages = ["onnxruntime-gpu==1.20.0", "opencv-python", "numpy"]
        + packages = ["onnxruntime-gpu==1.18.0", "opencv-python", "numpy<2"]
-  fix: take the base that brings CUDA 12 and cuDNN 9 (checked: nothing clashes with it)
+  fix: take the base that brings CUDA 12 and cuDNN 9 (checked: the clash is gone)
        - from = "nvcr.io/nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04"
        + from = "nvcr.io/nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04"
   fix: see what the machine has

@@ -79,7 +79,7 @@ def test_findings_keep_their_words_and_their_order():
     text = "".join(reader.text)
     for fact in CUDNN.evidence:
         assert fact.text in text
-    assert "checked: nothing clashes with it" in text
+    assert "checked: the clash is gone" in text
     assert "- from = " in text
     assert "+ from = " in text
 

@@ -105,7 +105,7 @@ def test_members_are_related_places():
 
 def test_a_fix_turns_the_line_into_the_other():
     fixes = result(CUDNN)["fixes"]
-    (change,) = fixes[0]["artifactChanges"]
+    (change,) = fixes[1]["artifactChanges"]
     (replacement,) = change["replacements"]
     region = replacement["deletedRegion"]
     text = FROM.text
