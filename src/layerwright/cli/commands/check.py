@@ -34,6 +34,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sarif", metavar="FILE", type=Path, help="write SARIF 2.1.0, which code hosts show beside the lines"
     )
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a report as one HTML page")
     parser.add_argument(
         "--locked", action="store_true", help="fail when the lock is missing or out of date; write nothing"
     )
@@ -49,7 +50,7 @@ def _check(context: Context, options: argparse.Namespace) -> int:
         CheckRequest(images=tuple(options.images), locked=options.locked, host=options.host),
     )
     count = len(checked.subjects)
-    known: "tuple[Kind, ...]" = ()
+    known: tuple[Kind, ...] = ()
     if options.sarif is not None:
         from layerwright.rules import kinds  # noqa: PLC0415 - start-up
 
@@ -61,5 +62,6 @@ def _check(context: Context, options: argparse.Namespace) -> int:
         scope=f"{count} image{'' if count == 1 else 's'}",
         title="layerwright check",
         sarif=options.sarif,
+        html=options.html,
         kinds=known,
     )
