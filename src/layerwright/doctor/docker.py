@@ -158,8 +158,7 @@ def _engine(clients: "tuple[Client, ...]", info: DockerInfo, *, needed: bool) ->
         return Check(id=_ENGINE, status="ok", detail=detail)
     detail = one_line(mask_credentials(info.error))
     if info.denied:
-        # docker-access says the rest
-        return broken(_ENGINE, detail, needed=needed)
+        return broken(_ENGINE, detail, (Cure(text=f"see {_ACCESS}"),), needed=needed)
     if not clients and not _there(info):
         return absent(_ENGINE, detail, _INSTALL, needed=needed)
     other = Cure(text="or name another engine", command="export DOCKER_HOST=unix:///path/of/docker.sock")

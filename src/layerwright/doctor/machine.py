@@ -14,7 +14,7 @@ from layerwright.host.process import Completed, ProcessError, find_program, run
 if TYPE_CHECKING:
     from layerwright.doctor.engine_info import DockerInfo
 
-__all__ = ["Attempt", "Machine", "one_line"]
+__all__ = ["Attempt", "Machine", "as_mapping", "last_line", "one_line", "read_bytes"]
 
 PROCESS_SECONDS: Final = 4.0
 _LARGEST_FILE: Final = 1 << 20
@@ -155,6 +155,12 @@ def one_line(text: str) -> str:
     line = " ".join(text.split())
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+
+
+def last_line(text: str) -> str:
+    """The last line of foreign text that says something: what a program gave up with."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return one_line(lines[-1]) if lines else ""
 
 
 def as_mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON of somebody else

@@ -16,7 +16,7 @@ from layerwright.doctor.gmi import Gmi, GmiDevice, parse_gmi
 from layerwright.doctor.machine import Attempt, Machine, one_line
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.mthreads_container import CONTAINER_KINDS, container_checks, in_container
-from layerwright.doctor.pci import MTHREADS, PciDevice, display_devices
+from layerwright.doctor.pci import MTHREADS, PciDevice, display_devices, nothing_on_bus
 from layerwright.doctor.system import kernel_version
 from layerwright.facts.model import Gpu, HostFacts
 
@@ -127,11 +127,8 @@ def examine(machine: Machine, needs: Needs) -> Outcome:
         devices=devices, module="mtgpu" in modules, installed=attempt is not None, gmi=gmi, needed=needed
     )
     if not devices and not seen.module and attempt is None and not _nodes_of(machine):
-        detail = "this machine has no Moore Threads GPU"
-        cure = Cure(
-            text="in a virtual machine, pass the device through; else see whether the firmware shows it"
-        )
-        first = absent(_DEVICE, f"{detail} on its PCI bus", cure, needed=needed)
+        detail = "no Moore Threads GPU was found"
+        first = nothing_on_bus(machine, _DEVICE, "Moore Threads GPU", needed=needed)
         rest = [Check(id=kind.code, status="not_needed", detail=detail) for kind in KINDS[1:]]
         return Outcome(checks=(first, *rest))
     checks = (

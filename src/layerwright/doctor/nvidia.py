@@ -10,7 +10,7 @@ from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.nvidia_gpus import GPU_KINDS, data_center, gpu_checks, greatest_cuda, install_driver
 from layerwright.doctor.nvml import Nvml, ask_nvml
-from layerwright.doctor.pci import NVIDIA, PciDevice, display_devices
+from layerwright.doctor.pci import NVIDIA, PciDevice, display_devices, nothing_on_bus
 from layerwright.facts.model import Gpu, HostFacts
 
 __all__ = ["KINDS", "driver_version", "examine"]
@@ -54,15 +54,8 @@ def examine(machine: Machine, needs: Needs) -> Outcome:
     there = _there(machine, devices)
     library = ask_nvml(machine)
     if not there and not loaded and not library.devices:
-        detail = "this machine has no NVIDIA GPU"
-        first = absent(
-            _DEVICE,
-            f"{detail} on its PCI bus",
-            Cure(
-                text="in a virtual machine, pass the device through; else see whether the firmware shows it"
-            ),
-            needed=needed,
-        )
+        detail = "no NVIDIA GPU was found"
+        first = nothing_on_bus(machine, _DEVICE, "NVIDIA GPU", needed=needed)
         rest = (_DRIVER, _NODES, *(kind.code for kind in GPU_KINDS))
         return Outcome(
             checks=(first, *(Check(id=identity, status="not_needed", detail=detail) for identity in rest))

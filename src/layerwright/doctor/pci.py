@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from layerwright.doctor.machine import Machine
+from layerwright.doctor.model import Check, Cure, absent
 
-__all__ = ["MTHREADS", "NVIDIA", "PciDevice", "display_devices"]
+__all__ = ["MTHREADS", "NVIDIA", "PciDevice", "display_devices", "nothing_on_bus"]
 
 NVIDIA: Final = "10de"
 MTHREADS: Final = "1ed5"
@@ -41,6 +42,15 @@ def display_devices(machine: Machine, vendor: str) -> tuple[PciDevice, ...]:
         device = _hex(machine.read(f"{folder}/device", limit=16))
         found.append(PciDevice(address=address, device=device, driver=driver))
     return tuple(found)
+
+
+def nothing_on_bus(machine: Machine, identity: str, what: str, *, needed: bool) -> Check:
+    """The check of a device that was not found: where /sys cannot be seen, that says nothing."""
+    if not machine.path("/sys/bus").is_dir():
+        detail = f"whether there is a {what} cannot be seen: there is no /sys"
+        return Check(id=identity, status="unknown" if needed else "not_needed", detail=detail)
+    cure = Cure(text="in a virtual machine, pass the device through; else see whether the firmware shows it")
+    return absent(identity, f"there is no {what} on the PCI bus", cure, needed=needed)
 
 
 def _hex(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from layerwright.core.findings import Kind
 from layerwright.doctor import data
 from layerwright.doctor.docker import numbers
-from layerwright.doctor.machine import Machine, as_mapping, one_line
+from layerwright.doctor.machine import Machine, as_mapping, last_line, one_line
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.storage import parse_mounts
 from layerwright.facts.model import HostFacts
@@ -123,7 +123,7 @@ def _info(machine: Machine, program: str) -> tuple[Mapping[str, Any], str]:
         return found, ""
     if done.timed_out:
         return {}, "it did not answer in time"
-    return {}, one_line(done.error) or f"status {done.status}, and no JSON"
+    return {}, last_line(done.error) or f"status {done.status}, and no JSON"
 
 
 def _storage(info: Mapping[str, Any], *, rootless: bool, asked: bool) -> Check:

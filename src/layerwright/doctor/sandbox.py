@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerwright.core.findings import Kind
-from layerwright.doctor.machine import Machine, as_mapping, one_line
+from layerwright.doctor.machine import Machine, as_mapping, last_line, one_line
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, broken
 
 __all__ = ["KINDS", "examine", "judge"]
@@ -63,7 +63,9 @@ def examine(machine: Machine, needs: Needs) -> Outcome:
     except (ValueError, RecursionError):
         found = {}
     if not found:
-        why = f"it took longer than {_SECONDS:g} s" if done.timed_out else one_line(done.error) or "no answer"
+        why = (
+            f"it took longer than {_SECONDS:g} s" if done.timed_out else last_line(done.error) or "no answer"
+        )
         detail = f"the trial gave no result: {why}"
         return Outcome(checks=tuple(Check(id=kind.code, status="unknown", detail=detail) for kind in KINDS))
     return Outcome(checks=judge(found, needs))

@@ -59,9 +59,14 @@ def look(tmp_path, needs=WANTED, **options):
     return outcome
 
 
+@pytest.mark.parametrize(("needs", "status"), [(WANTED, "unknown"), (Needs(), "not_needed")])
+def test_a_bus_that_cannot_be_seen_says_nothing(tmp_path, needs, status):
+    assert statuses(look(tmp_path, needs))["mthreads-device"] == status
+
+
 @pytest.mark.parametrize(("needs", "status"), [(WANTED, "error"), (Needs(), "not_needed")])
 def test_no_gpu(tmp_path, needs, status):
-    found = statuses(look(tmp_path, needs))
+    found = statuses(look(tmp_path, needs, files={"/sys/bus/usb/x": ""}))
     assert found.pop("mthreads-device") == status
     assert set(found.values()) == {"not_needed"}
 

@@ -46,9 +46,14 @@ def look(tmp_path, needs=WANTED, answer=None, **options):
     return outcome
 
 
+@pytest.mark.parametrize(("needs", "status"), [(WANTED, "unknown"), (Needs(), "not_needed")])
+def test_a_bus_that_cannot_be_seen_says_nothing(tmp_path, needs, status):
+    assert statuses(look(tmp_path, needs))["nvidia-device"] == status
+
+
 @pytest.mark.parametrize(("needs", "status"), [(WANTED, "error"), (Needs(), "not_needed")])
 def test_no_gpu(tmp_path, needs, status):
-    found = statuses(look(tmp_path, needs))
+    found = statuses(look(tmp_path, needs, files={"/sys/bus/usb/x": ""}))
     assert found.pop("nvidia-device") == status
     assert set(found.values()) == {"not_needed"}
 
