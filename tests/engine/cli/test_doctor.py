@@ -251,6 +251,17 @@ def test_nvidias_library(tmp_path: Path, library: Any) -> None:
     assert (server.name, server.memory_bytes, server.mig) == ("NVIDIA A100-SXM4-80GB", 80 << 30, True)
 
 
+def test_gpus_go_into_the_record(command: Command, tmp_path: Path, library: Any) -> None:
+    file = tmp_path / "gpu-box.json"
+    command.with_variables(LD_LIBRARY_PATH=str(library()))("--offline", "doctor", "--record", file)
+    facts = read_host_facts(file)
+    assert (facts.driver_version, facts.driver_cuda, facts.data_center) == ("535.54.03", "12.2", False)
+    assert [(gpu.vendor, gpu.compute_capability) for gpu in facts.gpus] == [
+        ("nvidia", "8.9"),
+        ("nvidia", "8.0"),
+    ]
+
+
 def test_nvidias_own_binding_reads_the_same(tmp_path: Path, library: Any) -> None:
     """``nvidia-ml-py`` is the oracle: same library, same answers."""
     folder = library()
