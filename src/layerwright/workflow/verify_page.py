@@ -57,7 +57,11 @@ def _layer(image: Inspection, index: LayerIndex) -> Tree:
             folders.setdefault(top, {})[key] = folders.get(top, {}).get(key, 0) + entry.size
     parts = [Tree(name=name, bytes=size, kind="package") for name, size in packages.items()]
     for top, inner_sizes in folders.items():
-        children = tuple(Tree(name=name, bytes=size) for name, size in inner_sizes.items())
+        # names below a folder are their own: the page puts them together
+        children = tuple(
+            Tree(name=name.removeprefix(f"{top}/") if name != top else "files", bytes=size)
+            for name, size in inner_sizes.items()
+        )
         parts.append(Tree(name=f"/{top}", bytes=sum(one.bytes for one in children), children=children))
     return Tree(
         name=image.layer_title(index.number),
