@@ -57,8 +57,35 @@ def check(image: Inspection) -> Iterator[Finding]:
         subject = dist.info if dist is not None else problem.cause.user
         grouped.setdefault((subject, kind, feature), []).append(problem)
     names = _names(image)
+    idle: list[Problem] = []
     for (_, kind, feature), problems in grouped.items():
-        yield _finding(image, kind, feature, problems, names)
+        if kind == "library" and image.owner(problems[0].cause.user) is None:
+            idle += problems
+        else:
+            yield _finding(image, kind, feature, problems, names)
+    if idle:
+        yield _idle(image, idle)
+
+
+def _idle(image: Inspection, problems: list[Problem]) -> Finding:
+    """Libraries of the system that no program on PATH and no Python module loads: plugins, mostly."""
+    users = list(dict.fromkeys(problem.cause.user for problem in problems))
+    wanted = list(dict.fromkeys(problem.cause.name for problem in problems))
+    return image.finding(
+        PROGRAM,
+        "note",
+        f"{plural(len(users), 'file')} of the system that nothing here loads {'needs' if len(users) == 1 else 'need'} "
+        f"libraries that are not there: {listed(wanted)}",
+        path=users[0],
+        evidence=[
+            Evidence(
+                text=f"{problem.cause.user} needs {problem.cause.name}",
+                source=whence(image, problem.cause.user),
+                confidence="binary",
+            )
+            for problem in problems
+        ],
+    )
 
 
 def _feature(dist: Dist | None, problem: Problem) -> str:
@@ -99,7 +126,7 @@ def _finding(
         runs_ldconfig = "NVIDIA_VISIBLE_DEVICES" in image.settings.env
         return image.finding(
             UNCACHED,
-            "note" if runs_ldconfig else _level(first, dist),
+            "note" if runs_ldconfig else _level(first),
             f"{who} needs {listed(wanted)}, which stands at {place}: ld.so.conf names that folder, but "
             "ld.so.cache does not "
             f"know {them}" + (", until NVIDIA's container toolkit runs ldconfig" if runs_ldconfig else ""),
@@ -122,7 +149,7 @@ def _finding(
         kind = GL
     return image.finding(
         kind,
-        _level(first, dist),
+        _level(first),
         f"{who} needs {listed(wanted)} {_when(first)}, and nothing in the image brings {them}",
         path=user,
         evidence=evidence,
@@ -130,10 +157,8 @@ def _finding(
     )
 
 
-def _level(problem: Problem, dist: Dist | None) -> Level:
-    if problem.root.kind != "library":
-        return "error"
-    return "warning" if dist is not None else "note"
+def _level(problem: Problem) -> Level:
+    return "error" if problem.root.kind != "library" else "warning"
 
 
 def _when(problem: Problem) -> str:

@@ -120,7 +120,7 @@ def _top(path: str, image: Inspection) -> str:
     """The highest folder above that everybody can write to; else the folder that the path stands in."""
     parts = path.split("/")
     node = image.tree.root
-    for length, part in enumerate(parts[1:-1], 2):
+    for length, part in enumerate(parts[1:], 2):
         children = node.children or {}
         if part not in children:
             break

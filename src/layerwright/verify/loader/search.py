@@ -135,21 +135,16 @@ class Search:
         return None
 
     def _in_cache(self, name: str) -> Place | None:
+        """The best entry for the processor; when that file is gone the loader does not look at the next one."""
         for entry in (self.system.cache or {}).get(name, ()):
             if entry.hwcaps and entry.hwcaps not in self.system.hwcaps:
                 continue
             folder, _, file = entry.path.rpartition("/")
             library = self._library(folder, file)
-            if library is not None:
-                return Place(library=library, path=entry.path, how="ld.so.cache", hwcaps=entry.hwcaps)
+            if library is None:
+                return None
+            return Place(library=library, path=entry.path, how="ld.so.cache", hwcaps=entry.hwcaps)
         return None
-
-    def only_better(self, name: str) -> str:
-        """A ``glibc-hwcaps`` subfolder that has the name, though no folder for every processor does; else empty."""
-        for entry in (self.system.cache or {}).get(name, ()):
-            if entry.hwcaps:
-                return entry.path
-        return ""
 
     def configured(self, name: str) -> str:
         """The file in a folder that ld.so.conf names but that no cache tells the loader of; else empty."""
