@@ -78,7 +78,7 @@ def test_a_front_never_contradicts_the_whole(elf, size, file):
         return
     found = front.library
     assert set(found.needed) <= set(whole.needed)
-    assert found.soname in ("", whole.soname) or (elf.defines and found.soname == "own")
+    assert found.soname in ("", whole.soname)
     for library, wanted in found.versions_needed.items():
         assert set(wanted) <= set(whole.versions_needed[library])
     assert set(found.versions_defined) <= set(whole.versions_defined)

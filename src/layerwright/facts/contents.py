@@ -1,7 +1,8 @@
 """What stands in a library's constant data: names of libraries it may open, use of NumPy, code for GPUs.
 
-DT_NEEDED misses what a program opens by name (``dlopen``): cuDNN's parts, NVRTC, the CUDA libraries of ONNX Runtime up
-to 1.15. Such names stand in the file as strings, so a name here is a hint of a need, not proof of one.
+DT_NEEDED misses what a program opens by name (``dlopen``): cuDNN's parts, NVRTC. It also misses what was struck out of
+it after linking, as the CUDA libraries of ONNX Runtime up to 1.15 were. Such names stand in the file as strings, among
+its constants or in the table of names, so a name here is a hint of a need, not proof of one.
 """
 
 import re
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Contents", "read_contents"]
 
 _LOAD: Final = 1  # p_type
-_PROGBITS: Final = 1  # sh_type
+_PROGBITS, _STRTAB = 1, 3  # sh_type
 _ALLOC, _EXECINSTR = 2, 4  # sh_flags
 _NO_TEXT: Final = FATBIN_SECTIONS | {
     ".eh_frame",
@@ -63,7 +64,7 @@ def read_contents(
     ptx: set[str] = set()
     places: list[tuple[int, int]] = []
     for section in sections:
-        if section.kind != _PROGBITS or not section.flags & _ALLOC:
+        if section.kind not in (_PROGBITS, _STRTAB) or not section.flags & _ALLOC:
             continue
         if section.name in FATBIN_SECTIONS and header.order == "<":
             found = read_fatbin(access, section.offset, section.size)

@@ -152,7 +152,7 @@ def read_library(
     from layerwright.facts.contents import read_contents  # noqa: PLC0415 - start-up
 
     found = read_contents(access, header, segments, sections)
-    own = {dynamic.soname, *dynamic.needed, path.rpartition("/")[2]}
+    own = {dynamic.soname, *dynamic.needed, *dynamic.versions_defined, path.rpartition("/")[2]}
     return Library(
         path=path,
         machine=header.machine,

@@ -45,6 +45,7 @@ _MOVED: Final = re.compile(rb"X{64}|Z{64}")
 
 _KNOWN_VERSION: Final = re.compile(rb"\0((?:GLIBC|GLIBCXX|CXXABI|GCC)_[0-9][0-9.]{0,14})(?=\0)")
 _LIBRARY: Final = re.compile(r"[A-Za-z0-9_+.-]+\.so(?:\.[A-Za-z0-9_.-]+)?")
+_NAME: Final = re.compile(rb"[!-~]+")
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-."
 _ALL: Final = ("soname", "needed", "rpath", "runpath", "versions_needed", "versions_defined")
 
@@ -140,8 +141,13 @@ def _derived(data: bytes, header: Header, segments: tuple[Segment, ...], nothing
     names = _library_names(region, tables.base, stop)
     defined = _definitions(region, header.order, tables.base)
     file = nothing.path.rpartition("/")[2]
-    needed, doubtful = _needed(names, tables.versions, file, defined[0] if defined else "", closed=closed)
-    soname = next((name for name in names if _is_own(name, file)), "")
+    base = defined[0] if defined else ""
+    needed, doubtful = _needed(names, tables.versions, file, base, closed=closed)
+    if defined:
+        # linked without a name of its own, a file has its own file's name there
+        soname = base if base != file and _is_own(base, file) else ""
+    else:
+        soname = next((name for name in names if _is_own(name, file)), "")
     unread = ["rpath", "runpath"]
     if not soname:
         unread.append("soname")
@@ -248,9 +254,9 @@ def _try_versions(data: bytes, at: int, order: str, anchors: dict[int, list[int]
         return None
     bases = {place - name for _, name, hashed, _ in rows for place in anchors.get(hashed, ())}
     for base in sorted(bases):
-        versions = _named(data, base, rows)
-        if versions is not None:
-            return _Tables(base, versions, complete)
+        versions, missing = _named(data, base, rows)
+        if versions:
+            return _Tables(base, versions, complete and not missing)
     return None
 
 
@@ -289,22 +295,23 @@ def _chain(data: bytes, at: int, order: str) -> Iterator[tuple[int, int]]:
 
 def _named(
     data: bytes, base: int, rows: list[tuple[int, int, int, bool]]
-) -> dict[str, tuple[str, ...]] | None:
-    """The versions by library, if every name at this base has its hash."""
+) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """The versions by library, and whether some names lie beyond the data; empty unless every other has its hash."""
     if base < 0 or data[base : base + 1] != b"\0":
-        return None
+        return {}, False
     found: dict[str, list[str]] = {}
+    missing = False
     for file, name, hashed, weak in rows:
         library, version = _string(data, base + file), _string(data, base + name)
-        if not library or not version or _hash(version) != hashed:
-            return None
-        text = library.decode("ascii", "replace")
-        if not _LIBRARY.fullmatch(text):
-            return None
-        names = found.setdefault(text, [])
+        if library is None or version is None:
+            missing = True
+            continue
+        if _hash(version) != hashed or not _NAME.fullmatch(library):
+            return {}, False
+        names = found.setdefault(library.decode("ascii"), [])
         if not weak:
             names.append(version.decode("utf-8", "backslashreplace"))
-    return {library: tuple(dict.fromkeys(names)) for library, names in found.items()}
+    return {library: tuple(dict.fromkeys(names)) for library, names in found.items()}, missing
 
 
 def _definitions(data: bytes, order: str, base: int) -> tuple[str, tuple[str, ...]] | None:
@@ -341,12 +348,10 @@ def _try_definitions(data: bytes, at: int, order: str, base: int) -> list[str] |
     return None
 
 
-def _string(data: bytes, at: int) -> bytes:
-    """The string at a place; empty when it has no end in sight."""
-    if at >= len(data):
-        return b""
-    end = data.find(b"\0", at, at + _LONGEST_NAME)
-    return data[at:end] if end > at else b""
+def _string(data: bytes, at: int) -> bytes | None:
+    """The string at a place; None when its end lies beyond the data, or nowhere."""
+    end = data.find(b"\0", at, at + _LONGEST_NAME) if at < len(data) else -1
+    return data[at:end] if end >= 0 else None
 
 
 def _hash(name: bytes) -> int:

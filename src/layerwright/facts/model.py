@@ -22,12 +22,14 @@ class Library(Struct, frozen=True, kw_only=True, omit_defaults=True):
         path: inside the wheel or image.
         machine: ELF machine, such as ``x86_64`` or ``aarch64``.
         soname: DT_SONAME.
-        needed: DT_NEEDED, in order.
+        needed: DT_NEEDED, in order. Of a front it is what the file was linked with: a name that a tool struck out
+            of DT_NEEDED afterwards still counts there (in a whole file it is in ``opens``).
         rpath: DT_RPATH, folders as they stand (``$ORIGIN`` unexpanded).
         runpath: DT_RUNPATH, likewise.
         versions_needed: by the library it wants them from, symbol versions (``GLIBC_2.28``), of ``.gnu.version_r``.
         versions_defined: symbol versions this file defines; from ``.gnu.version_d``.
-        opens: further library names that stand in it as strings, so it may open them at run time.
+        opens: further library names that stand in it as strings, so it may open them at run time, or others open
+            them for it.
         sm: compute capabilities with machine code in its fat binary, ``8.6``, ``9.0a``; empty when it holds none.
         ptx: compute capabilities of its PTX.
         numpy_api: 1 built with NumPy 1 headers, 2 with NumPy 2 headers (works with both), 0 does not use it.

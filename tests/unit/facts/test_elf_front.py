@@ -33,11 +33,31 @@ def test_the_names_are_proven_by_their_hashes(wide, order, strings_last):
     found, useful = front(elf, 1 << 13)
     assert useful == 0
     assert found.needed == PROVIDER.needed
-    assert found.soname == "libprovider.so"
     assert found.versions_needed == PROVIDER.versions
     assert found.versions_defined == ("VERS_1.0",)
-    assert found.unread == ("rpath", "runpath")
+    assert found.unread == ("rpath", "runpath", "soname")
     assert not found.whole
+
+
+@pytest.mark.parametrize(
+    ("soname", "defines", "file", "expected"),
+    [
+        ("libx.so.1", (), "libx.so.1", "libx.so.1"),
+        ("libx.so.1", (), "libx.so.1.2.3", "libx.so.1"),
+        ("libx.so.1", ("X_1",), "libx.so.1.2.3", "libx.so.1"),
+        ("libx.so.1", ("X_1",), "libx.so.1", ""),  # the table may have it from the file
+        ("libx.so.1", ("libx.so.1.2",), "libx.so.1.2.3", "libx.so.1"),
+        ("", ("X_1",), "own", ""),
+        ("", (), "libx.so.1", ""),
+        ("libx.so.1", (), "liby.so.1", ""),
+    ],
+)
+def test_an_own_name_is_claimed_where_nothing_else_explains_it(soname, defines, file, expected):
+    elf = replace(PROVIDER, soname=soname, defines=defines)
+    found, _ = front(elf, 1 << 13, path=f"pkg/{file}")
+    assert found.soname == expected
+    assert ("soname" in found.unread) is not bool(expected)
+    assert set(found.needed) <= set(PROVIDER.needed)
 
 
 def test_with_the_dynamic_section_everything_but_the_contents_is_known():
