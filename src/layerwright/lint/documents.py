@@ -93,6 +93,11 @@ class Document:
     text: Piece = field(repr=False)
 
     @property
+    def escape(self) -> str:
+        """The file's escape character."""
+        return self.dockerfile.escape if self.dockerfile else "\\"
+
+    @property
     def final(self) -> Stage | None:
         """The stage that a plain build makes."""
         return self.stages[-1] if self.stages else None

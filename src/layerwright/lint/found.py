@@ -1,5 +1,6 @@
 """How rules say what they found."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -8,9 +9,11 @@ from layerwright.core.source import Location
 from layerwright.lint.shell import Command, Word
 from layerwright.lint.source import Piece
 
-__all__ = ["changed", "docs", "finding", "listed", "without"]
+__all__ = ["above", "changed", "docs", "finding", "listed", "without"]
 
 _SHOWN: Final = 4
+_TO_FILL_IN: Final = re.compile(r"…|\b(VERSION|COMMIT|DIGEST|SHA256|NAME|IMAGE|PROGRAM)\b")
+"""What an edit leaves to the reader: such a line cannot be put in as it is."""
 
 
 def finding(
@@ -21,6 +24,7 @@ def finding(
     *,
     fix: str,
     edit: str = "",
+    at: Location | None = None,
     command: str = "",
     cost: int = 1,
     evidence: Iterable[Evidence] = (),
@@ -33,18 +37,22 @@ def finding(
         message: one sentence without a full stop.
         where: the place.
         fix: what to do, one sentence without a full stop.
-        edit: the line, or lines, as they should be.
+        edit: the line, or lines, as they should be; in capitals what only the reader knows.
+        at: the line that ``edit`` replaces, when it is another one than ``where``.
         command: what to type.
         cost: how much it changes.
         evidence: facts from outside the file.
     """
+    ready = bool(edit) and not _TO_FILL_IN.search(edit)
     return Finding(
         code=kind.code,
         level=level,
         message=message,
         where=Place(location=where),
         evidence=tuple(evidence),
-        fix=(Fix(text=fix, edit=edit, command=command, cost=cost, replaces=where if edit else None),),
+        fix=(
+            Fix(text=fix, edit=edit, command=command, cost=cost, replaces=(at or where) if ready else None),
+        ),
     )
 
 
@@ -58,14 +66,29 @@ def changed(command: Command, word: Word, new: str) -> str:
     return command.piece.edited(word.start, word.stop, new)
 
 
+def above(command: Command, line: str) -> str:
+    """A line above the one that a command begins in, ended as that one is within a ``printf``."""
+    place = command.location()
+    indentation = place.text[: len(place.text) - len(place.text.lstrip())]
+    end = next((end for end in ("\\n\\", "' \\") if place.text.endswith(end)), "")
+    quote = "'" if end.startswith("'") else ""
+    return f"{indentation}{quote}{line}{end}\n{place.text}"
+
+
 def without(piece: Piece, first: Word, last: Word | None = None) -> str:
     """The lines of a word, or of a run of words, without it and the blanks before it."""
-    start = first.start
-    while start and piece.text[start - 1] in " \t":
+    start, stop = first.start, (last or first).stop
+    while start and piece.text[start - 1] in " \t" and piece.at(start - 1) == piece.at(start) - 1:
         start -= 1
-    # What was joined from two lines keeps its first line's end.
-    start = start if piece.at(start) == piece.at(first.start) - (first.start - start) else first.start
-    return piece.edited(start, (last or first).stop, "")
+    where = piece.location(first.start)
+    if not where.text[: where.column - 1].strip():
+        # The first word of its line: the indentation stays.
+        start = first.start
+        while (
+            stop < len(piece.text) and piece.text[stop] in " \t" and piece.at(stop) == piece.at(stop - 1) + 1
+        ):
+            stop += 1
+    return piece.edited(start, stop, "")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -266,8 +266,23 @@ def docker_call(command: Command) -> Docker | None:
     values = BUILD_VALUES if verb in {"build", "bake"} else RUN_VALUES
     if verb == "login":
         values = frozenset({"-u", "--username", "-p", "--password", "--authfile", "--cert-dir"})
+    if verb in {"run", "exec", "create"}:
+        words = _without_unknown(words)
     parsed = parse_options(words[1:], values, operand_ends=verb in {"run", "exec", "create"})
     return Docker(command=command, verb=verb, parsed=parsed, operands=parsed.operands)
+
+
+def _without_unknown(words: list[Word]) -> list[Word]:
+    """Without arrays and variables that hold options: they stand before another option."""
+    kept = []
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        whole = bool(re.fullmatch(r"\$\{[^}]*\}|\$\w+", word.text))
+        if whole and (
+            "[@]" in word.text or (not word.quoted and following and following.text.startswith("-"))
+        ):
+            continue
+        kept.append(word)
+    return kept
 
 
 def _is_url(word: Word) -> bool:

@@ -3,7 +3,7 @@
 from layerwright.lint.dockerfile.model import Dockerfile, Fault, Flag, Heredoc, Instruction
 from layerwright.lint.dockerfile.read import read_dockerfile
 from layerwright.lint.dockerfile.stages import Stage, State, make_stages, needed_stages
-from layerwright.lint.dockerfile.words import Expanded, expand, name_values, split_words
+from layerwright.lint.dockerfile.words import Expanded, NameValue, expand, name_values, split_words
 
 __all__ = [
     "Dockerfile",
@@ -12,6 +12,7 @@ __all__ = [
     "Flag",
     "Heredoc",
     "Instruction",
+    "NameValue",
     "Stage",
     "State",
     "expand",

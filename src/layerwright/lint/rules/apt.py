@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from layerwright.core.findings import Finding, Kind
 from layerwright.lint.documents import Document, Unit
 from layerwright.lint.found import changed, docs, finding, listed
+from layerwright.lint.shell import Command
 from layerwright.lint.tools import Apt, apt_call
 
 __all__ = ["KINDS", "find"]
@@ -119,7 +120,7 @@ def _call(unit: Unit, call: Apt) -> Iterator[Finding]:
             f"{command.program} {call.verb} gives other versions with every build",
             command.location(call.verb_word),
             fix="remove it, and take a newer base",
-            edit=command.piece.edited(command.start, command.stop, "true"),
+            edit=_without_command(unit, command),
         )
     if call.verb in _INSTALLS and unit.built and not _answers(call, unit):
         yield finding(
@@ -132,6 +133,16 @@ def _call(unit: Unit, call: Apt) -> Iterator[Finding]:
         )
     if call.verb == "install" and unit.built:
         yield from _install(unit, call)
+
+
+def _without_command(unit: Unit, command: Command) -> str:
+    """The lines without the command and the ``&&`` that joins it."""
+    index = unit.commands.index(command)
+    if command.after == "&&" and index + 1 < len(unit.commands):
+        return command.piece.edited(command.start, unit.commands[index + 1].start, "")
+    if command.before == "&&" and index:
+        return command.piece.edited(unit.commands[index - 1].stop, command.stop, "")
+    return command.piece.edited(command.start, command.stop, "true")
 
 
 def _answers(call: Apt, unit: Unit) -> bool:
@@ -224,4 +235,5 @@ def _step(unit: Unit, calls: list[Apt]) -> Iterator[Finding]:
             update.command.location(),
             fix="remove them at the end of the same RUN",
             edit=last.piece.edited(last.stop, last.stop, " && rm -rf /var/lib/apt/lists/*"),
+            at=last.piece.location(max(last.stop - 1, 0)),
         )

@@ -76,8 +76,8 @@ def find(document: Document) -> Iterator[Finding]:
 
 
 def _eval(command: Command) -> Iterator[Finding]:
-    if command.program != "eval":
-        return
+    if command.program != "eval" or command.texts[:2] == ("set", "--"):
+        return  # `eval set -- "$parsed"` is how getopt is meant to be used
     loose = [word for word in command.arguments if word.expansions and not word.substituted]
     if loose:
         name = loose[0].expansions[0].name

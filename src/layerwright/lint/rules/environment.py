@@ -1,12 +1,12 @@
 """Variables that an image keeps."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from layerwright.core.findings import Finding, Kind, Level
-from layerwright.core.source import Location
 from layerwright.facts.bases import reference_facts
-from layerwright.lint.dockerfile import Stage, name_values
+from layerwright.lint.dockerfile import Instruction, NameValue, Stage, name_values
 from layerwright.lint.documents import Document
 from layerwright.lint.found import docs, finding
 
@@ -65,92 +65,105 @@ _LOADER = docs(
 
 def find(document: Document) -> Iterator[Finding]:
     """Variables that should not be there."""
-    escape = document.dockerfile.escape if document.dockerfile else "\\"
     for stage, instruction, state in document.each("ENV"):
-        for pair in name_values("ENV", instruction.rest.text, escape):
-            where = instruction.rest.location(pair.start)
-            value = (pair.value or "").strip("\"'")
-            line = instruction.rest.part(pair.start, pair.stop).text.strip()
-            kept = stage.index in document.lineage
-            if pair.name.upper() in _BUILD and kept and value:
-                what = (
-                    "is the proxy of the build machine"
-                    if "PROXY" in pair.name.upper()
-                    else "is for the build"
-                )
-                yield finding(
-                    BUILD_ONLY,
-                    "warning",
-                    f"{pair.name} {what}, and stays in every container",
-                    where,
-                    fix="make it a build argument",
-                    edit=f"ARG {line}" if "=" in line else f"ARG {pair.name}={value}",
-                )
-            elif pair.name == "LD_PRELOAD" and kept and value:
-                yield finding(
-                    PRELOAD,
-                    "warning",
-                    f"every program of the container loads {value}",
-                    where,
-                    fix="set it for the program that needs it",
-                    edit=f'ENTRYPOINT ["env", "LD_PRELOAD={value}", "PROGRAM"]',
-                )
-            elif pair.name in _DEVICES and kept and value not in {"", "void", "none"}:
-                yield finding(
-                    DEVICES,
-                    "note",
-                    f"{pair.name}={value} is baked into the image",
-                    where,
-                    fix="remove it, and say it at run time",
-                    edit=f"# docker run --env {pair.name}={value} …",
-                )
-            elif pair.name in _LISTS:
-                yield from _list(document, stage, state.variables, pair.name, value, where)
+        pairs = name_values("ENV", instruction.rest.text, document.escape)
+        for pair in pairs:
+            if stage.index in document.lineage:
+                yield from _kept(document, instruction, pairs, pair)
+            if pair.name in _LISTS:
+                yield from _list(document, stage, state.variables, instruction, pair)
+
+
+def _kept(
+    document: Document, instruction: Instruction, pairs: Sequence[NameValue], pair: NameValue
+) -> Iterator[Finding]:
+    where = instruction.rest.location(pair.start)
+    line = document.source.location(instruction.start)
+    value = (pair.value or "").strip("\"'")
+    name = pair.name
+    if name.upper() in _BUILD and value:
+        what = "is the proxy of the build machine" if "PROXY" in name.upper() else "is for the build"
+        yield finding(
+            BUILD_ONLY,
+            "warning",
+            f"{name} {what}, and stays in every container",
+            where,
+            fix="make it a build argument",
+            edit=_instead(instruction, pairs, pair, f"ARG {name}={pair.value}"),
+            at=line,
+        )
+    elif name == "LD_PRELOAD" and value:
+        yield finding(
+            PRELOAD,
+            "warning",
+            f"every program of the container loads {value}",
+            where,
+            fix="set it for the program that needs it, such as in the entry point: env LD_PRELOAD=… program",
+            edit=_instead(instruction, pairs, pair, f"# LD_PRELOAD={value} is for one program"),
+            at=line,
+        )
+    elif name in _DEVICES and value not in {"", "void", "none"}:
+        yield finding(
+            DEVICES,
+            "note",
+            f"{name}={value} is baked into the image",
+            where,
+            fix="remove it, and say it at run time",
+            edit=_instead(instruction, pairs, pair, f"# docker run --env {name}={value}"),
+            at=line,
+        )
+
+
+def _instead(instruction: Instruction, pairs: Sequence[NameValue], pair: NameValue, line: str) -> str:
+    """A line, and the instruction without the variable."""
+    rest = [f"{one.name}={one.value}" for one in pairs if one is not pair]
+    return f"{line}\n{instruction.keyword} {' '.join(rest)}" if rest else line
 
 
 def _list(
     document: Document,
     stage: Stage,
     variables: Mapping[str, str | None],
-    name: str,
-    value: str,
-    where: Location,
+    instruction: Instruction,
+    pair: NameValue,
 ) -> Iterator[Finding]:
     """Only colons of the value's own text count; a variable that the base sets brings none."""
-    empty = value.startswith(":") or value.endswith(":") or "::" in value
+    name = pair.name
+    # ${NAME:+:$NAME} brings its colon along only where there is a value.
+    value = re.sub(rf"\$\{{{name}:?\+[^}}]*\}}", "", (pair.value or "").strip("\"'"))
     joined = next(
         (sign for sign in (f":${name}", f":${{{name}}}", f"${name}:", f"${{{name}}}:") if sign in value), ""
     )
-    if not empty and joined and name != "PATH" and not variables.get(name):
-        facts = reference_facts(document.root_base(stage))
+    if value.startswith(":") or value.endswith(":") or "::" in value:
+        new = ":".join(part for part in (pair.value or "").split(":") if part.strip("\"'"))
+        yield _empty(instruction, pair, "warning", "a colon stands at an end, or two together", new)
+        return
+    if not joined or name == "PATH" or variables.get(name):
+        return
+    optional = f"${{{name}:+:${name}}}" if joined.startswith(":") else f"${{{name}:+${name}:}}"
+    new = (pair.value or "").replace(joined, optional, 1)
+    facts = reference_facts(document.root_base(stage))
+    if (
+        name != "LD_LIBRARY_PATH"
+        or facts.family in {"debian", "ubuntu", "python"}
+        or not document.root_base(stage)
+    ):
+        yield _empty(instruction, pair, "warning", f"${name} is not set here, so the colon is at an end", new)
+    elif not facts.known:
         # NVIDIA's and NGC's images set LD_LIBRARY_PATH; of a base that nobody knows nothing can be said.
-        plain = name != "LD_LIBRARY_PATH" or facts.family in {"debian", "ubuntu", "python"}
-        if not plain and facts.known:
-            return
-        if not plain and document.root_base(stage):
-            why = f"it is joined to ${name}, which the base may not set"
-            yield _finding("unknown", name, why, value, joined, where)
-            return
-        yield _finding(
-            "warning", name, f"${name} is not set here, so the colon is at an end", value, joined, where
+        yield _empty(
+            instruction, pair, "unknown", f"it is joined to ${name}, which the base may not set", new
         )
-    elif empty:
-        yield _finding("warning", name, "a colon stands at an end, or two together", value, joined, where)
 
 
-def _finding(level: Level, name: str, why: str, value: str, joined: str, where: Location) -> Finding:
-    if joined.startswith(":"):
-        new = value.replace(joined, f"${{{name}:+:${name}}}", 1)
-    elif joined:
-        new = value.replace(joined, f"${{{name}:+${name}:}}", 1)
-    else:
-        new = ":".join(part for part in value.split(":") if part)
+def _empty(instruction: Instruction, pair: NameValue, level: Level, why: str, new: str) -> Finding:
+    place = instruction.rest
     return finding(
         LIST,
         level,
-        f"{name} has an empty entry, which means the current folder: {why}",
-        where,
+        f"{pair.name} has an empty entry, which means the current folder: {why}",
+        place.location(pair.start),
         fix="leave the colon out where nothing follows",
-        edit=f"ENV {name}={new}",
-        evidence=[_LOADER] if "LIBRARY" in name else (),
+        edit=place.edited(pair.value_start, pair.stop, new),
+        evidence=[_LOADER] if "LIBRARY" in pair.name else (),
     )

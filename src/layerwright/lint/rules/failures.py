@@ -7,7 +7,7 @@ from typing import Final
 
 from layerwright.core.findings import Finding, Kind, Level
 from layerwright.lint.documents import Document, Unit
-from layerwright.lint.found import docs, finding, listed
+from layerwright.lint.found import above, docs, finding, listed
 from layerwright.lint.shell import Chain, Command, Element
 
 __all__ = ["KINDS", "find"]
@@ -150,6 +150,7 @@ def _ignored(unit: Unit, chain: Chain) -> Iterator[Finding]:
 
 def _name(command: Command) -> str:
     first = next((text for text in command.texts if not text.startswith("-")), "")
+    first = f"-m {first}" if command.texts[:1] == ("-m",) else first
     return f"{command.program} {first}".strip()[:40]
 
 
@@ -161,22 +162,18 @@ def _statuses(unit: Unit) -> Iterator[Finding]:
     for chain, following in pairwise(top):
         if chain.terminator not in {";", "\n"}:
             continue
-        last = chain.elements[-1]
-        commands = [
-            one for one in unit.commands[last.first : last.last] if not one.tested and not one.substitution
-        ]
+        # Of `a && b`, a's failure is the chain's too.
+        joined = len(chain.operators) - next(
+            (at for at, operator in enumerate(reversed(chain.operators)) if operator == "||"),
+            len(chain.operators),
+        )
+        first, last = chain.elements[joined], chain.elements[-1]
         work = [
             one
-            for one in commands
-            if one.program not in _QUIET | {"echo", "printf"} and "exec" not in one.wrappers
+            for one in unit.commands[first.first : last.last]
+            if not (one.tested or one.substitution or "exec" in one.wrappers or _is_quiet(one))
         ]
         if not work or chain.tested or (chain.operators and chain.operators[-1] == "||"):
-            continue
-        if (
-            len(chain.elements) == 1
-            and last.kind in {"case_statement", "if_statement"}
-            and all(_is_quiet(one) for one in work)
-        ):
             continue
         next_command = _command_of(unit, following.elements[0])
         if next_command is not None and "$?" in " ".join(next_command.texts):
@@ -189,8 +186,8 @@ def _statuses(unit: Unit) -> Iterator[Finding]:
         yield finding(
             IGNORED if ends else SEMICOLON,
             "warning",
-            f"a failure of {_name(work[-1])} does not stop this step: only the last command's status counts",
-            work[-1].location(),
+            f"a failure of {_name(work[0])} does not stop this step: only the last command's status counts",
+            work[0].location(),
             fix="join the commands with &&, or begin with set -eu",
             edit=edit,
             evidence=[
@@ -257,15 +254,12 @@ def _scripts(document: Document, unit: Unit) -> Iterator[Finding]:
     loose = [command for command in work if command.after in {"\n", ";", ""}]
     if len(work) < 2 or len(loose) < 2:  # noqa: PLR2004 - one command's status is the script's
         return
-    first = next((command for command in unit.commands if command.start >= 0), None)
-    if first is None:
-        return
-    line = first.location()
+    first = next((one for one in unit.commands if not one.function), unit.commands[0])
     yield finding(
         NO_ERREXIT,
         "warning",
         f"the script goes on when {_name(loose[0])} fails",
-        loose[0].location(),
+        first.location(),
         fix="stop at the first failure",
-        edit=f"set -eu\n{source.source.line_text(line.line).strip()}",
+        edit=above(first, "set -eu"),
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from posixpath import join, normpath
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.lint.dockerfile import Instruction, Stage, expand, split_words
@@ -201,6 +202,7 @@ def _kept(unit: Unit, mounts: str) -> Iterator[Finding]:
                 edit=command.piece.edited(
                     len(command.piece.text), len(command.piece.text), f" && rm -rf {clone.folder}"
                 ),
+                at=command.piece.location(max(len(command.piece.text) - 1, 0)),
             )
         download = download_call(command)
         if download is not None and _ARCHIVES.fullmatch(download.output.rpartition("/")[2]):
@@ -216,6 +218,7 @@ def _kept(unit: Unit, mounts: str) -> Iterator[Finding]:
                 edit=command.piece.edited(
                     len(command.piece.text), len(command.piece.text), f" && rm {download.output}"
                 ),
+                at=command.piece.location(max(len(command.piece.text) - 1, 0)),
             )
 
 
@@ -266,6 +269,7 @@ def _context(document: Document) -> Iterator[Finding]:
 
 def _absolute(path: str, workdir: str) -> str:
     path = path.strip("\"'")
-    if path.startswith(("/", "$", "~")):
+    if path.startswith(("$", "~")):
         return path
-    return f"{workdir.rstrip('/')}/{path.removeprefix('./')}" if path not in {".", "./"} else workdir or "/"
+    whole = normpath(join(workdir or "/", path))
+    return f"{whole.rstrip('/')}/" if path.endswith("/") else whole

@@ -8,8 +8,8 @@ from typing import Final
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.lint.documents import Document, Unit
-from layerwright.lint.found import changed, docs, finding, without
-from layerwright.lint.shell import Command
+from layerwright.lint.found import changed, docs, finding
+from layerwright.lint.shell import Command, Word
 from layerwright.lint.tools import BUILD_SWITCHES, BUILD_VALUES, RUN_SWITCHES, RUN_VALUES, docker_call
 
 __all__ = ["KINDS", "find"]
@@ -90,8 +90,18 @@ def _options(command: Command) -> Iterator[Finding]:
                 f"{first.text} stands behind the image, so it is given to the program, not to {command.program}",
                 command.location(first),
                 fix="put it before the image",
-                edit=without(command.piece, first),
+                edit=_moved(command, docker.operands),
             )
+
+
+def _moved(command: Command, operands: tuple[Word, ...]) -> str:
+    """The option and its value before the image."""
+    image, option, *rest = operands
+    moved = [option]
+    if option.text in RUN_VALUES and rest:
+        moved.append(rest[0])
+    new = " ".join(word.raw for word in (*moved, image))
+    return command.piece.edited(image.start, moved[-1].stop, new)
 
 
 def _interactive(document: Document, unit: Unit, command: Command) -> Iterator[Finding]:

@@ -53,20 +53,21 @@ PYTHON_PATH = Kind(
     why="With the next base the folder does not exist: /usr/local/lib/python3.10 is "
     "/usr/local/lib/python3.12 on Ubuntu 24.04.",
     evidence="A path with python3.N in a command that is run.",
-    repair="Ask Python: `python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))'`.",
+    repair="Ask Python: `python3 -c 'import site; print(site.getsitepackages()[0])'`.",
 )
 
 KINDS = (TRAINING, BACKEND, ORT, REPLACED, PYTHON_PATH)
 
 _TOOLS: Final = frozenset({
-    "torch", "torchvision", "torchaudio", "tensorflow", "tensorflow-gpu", "jax", "keras", "pytorch-lightning", "lightning",
-    "tensorboard", "tensorboardx", "wandb", "mlflow", "scikit-learn", "albumentations", "timm", "torchmetrics", "ptflops",
-    "calflops", "accelerate", "deepspeed", "apex", "horovod", "fitsne", "optuna", "hydra-core", "ipython", "jupyter",
-    "jupyterlab", "notebook", "pytest", "ninja",
+    "torch", "torchvision", "torchaudio", "tensorflow", "tensorflow-gpu", "jax", "keras", "pytorch-lightning",
+    "lightning", "tensorboard", "tensorboardx", "wandb", "mlflow", "scikit-learn", "albumentations", "timm",
+    "torchmetrics", "ptflops", "calflops", "accelerate", "deepspeed", "apex", "horovod", "fitsne", "optuna",
+    "hydra-core", "ipython", "jupyter", "jupyterlab", "notebook", "pytest", "ninja",
 })  # fmt: skip
 _RUNTIMES: Final = frozenset({
-    "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tflite-runtime", "ai-edge-litert", "tritonclient", "torch",
-    "ncnn", "llama-cpp-python", "vllm", "ctranslate2", "tensorflow", "paddlepaddle", "paddlepaddle-gpu", "torch-tensorrt",
+    "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tflite-runtime", "ai-edge-litert", "tritonclient",
+    "torch", "ncnn", "llama-cpp-python", "vllm", "ctranslate2", "tensorflow", "paddlepaddle", "paddlepaddle-gpu",
+    "torch-tensorrt",
 })  # fmt: skip
 _ROLE = re.compile(
     r"(?i)(?<![a-z])(infer(ence)?|serv(e|ing|er)|deploy(ment)?|predict(or)?|runtime[-_]image|prod(uction)?)(?![a-z])"
@@ -85,6 +86,7 @@ _TORCH_FAMILY: Final = frozenset(
         "fastai",
     }
 )
+_ASK_PYTHON: Final = '"$(python3 -c "import site; print(site.getsitepackages()[0])")"'
 _PATH = re.compile(r"/python(?P<version>3\.\d+)/")
 
 
@@ -135,7 +137,9 @@ def _role(document: Document, named: list[tuple[Unit, Pip, Word]], *, has_pip: b
             f"tool{'' if len(tools) == 1 else 's'} in an inference image ({called})",
             pip.command.location(word),
             fix="leave them out of this image",
-            edit=pip.command.piece.edited(word.start, word.stop, ""),
+            edit=pip.command.piece.edited_all(
+                (one.start, one.stop, "") for call, one in tools if call is pip
+            ).replace("  ", " "),
         )
     if has_pip and not any(_normal(word.text) in _RUNTIMES for _, _, word in named):
         where = document.source.location(final.begin.start)
@@ -145,7 +149,7 @@ def _role(document: Document, named: list[tuple[Unit, Pip, Word]], *, has_pip: b
             f"{called} is an inference image, and nothing here names the runtime that it runs models with",
             where,
             fix="name the runtime and its version",
-            edit="RUN pip install onnxruntime-gpu==VERSION",
+            edit=f"{where.text}\nRUN pip install onnxruntime-gpu==VERSION",
         )
 
 
@@ -251,9 +255,7 @@ def _paths(document: Document, unit: Unit, command: Command) -> Iterator[Finding
             + (f", and the base has Python {base}" if differs else ""),
             command.location(word),
             fix="ask Python for the folder",
-            edit=changed(
-                command, word, '"$(python3 -c \'import sysconfig; print(sysconfig.get_path("purelib"))\')"'
-            ),
+            edit=changed(command, word, _ASK_PYTHON),
             evidence=[docs("Ubuntu 22.04 has Python 3.10, 24.04 has 3.12", "packages.ubuntu.com, python3")],
         )
         return

@@ -252,7 +252,11 @@ def _pip(unit: Unit, pip: Pip) -> Iterator[Finding]:
             where,
             fix="pin each one, or install from a file that a lock wrote",
             edit=pip.command.piece.edited_all(
-                (word.start, word.stop, f"{_quoted(re.split(r'[<>=!~ ;]', word.text)[0])}==VERSION")
+                (
+                    word.start,
+                    _end(pip.command, word),
+                    f"{_quoted(re.split(r'[<>=!~ ;]', word.text)[0])}==VERSION",
+                )
                 for word in loose
             ),
         )
@@ -270,7 +274,7 @@ def _pip(unit: Unit, pip: Pip) -> Iterator[Finding]:
         yield finding(
             HASHES,
             "note",
-            f"{what} is installed without hashes, and what it needs is not pinned",
+            f"{what}: installed without hashes, and what it needs is not pinned",
             pip.command.location(word),
             fix="install from a file with hashes",
             edit=changed(pip.command, verb, f"{pip.verb} --require-hashes")
@@ -278,6 +282,11 @@ def _pip(unit: Unit, pip: Pip) -> Iterator[Finding]:
             else changed(pip.command, packages[0], "--require-hashes --requirement requirements.txt"),
             command="uv pip compile --generate-hashes requirements.in --output-file requirements.txt",
         )
+
+
+def _end(command: Command, word: Word) -> int:
+    """Where a requirement ends, with what the shell takes for a redirection."""
+    return next((one.stop for one in command.redirects if one.start == word.stop), word.stop)
 
 
 def _quoted(text: str) -> str:

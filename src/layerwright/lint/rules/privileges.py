@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.lint.documents import Document, Unit
-from layerwright.lint.found import changed, docs, finding, without
+from layerwright.lint.found import docs, finding, without
 from layerwright.lint.shell import Command
 from layerwright.lint.tools import Docker, docker_call
 
@@ -187,6 +187,6 @@ def _sudo(unit: Unit, command: Command) -> Iterator[Finding]:
         f"sudo {command.program}: {why}",
         command.location(word),
         fix="leave sudo out",
-        edit=changed(command, word, "").replace("  ", " "),
+        edit=command.piece.edited(word.start, command.words[command.words.index(word) + 1].start, ""),
         evidence=[_SUDO] if unit.built else (),
     )

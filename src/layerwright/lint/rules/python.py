@@ -171,7 +171,7 @@ def _managed(document: Document) -> Iterator[Finding]:
             yield finding(
                 MANAGED,
                 "error",
-                f"pip refuses to install: {document.root_base(stage)} is {facts.os}, whose Python is externally managed",
+                f"pip refuses to install: the Python of {document.root_base(stage)} ({facts.os}) is externally managed",
                 found.command.location(),
                 fix="make a virtual environment first, and put it on PATH",
                 edit=found.command.piece.edited(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -91,6 +92,10 @@ _PLACES: Final = frozenset({"FILE", "PATH", "DIR", "NAME", "ID", "URL", "HELPER"
 _LOGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/:@'\"]+):(?P<password>[^\s/@'\"]+)@")
 _CONFIG = re.compile(r"pip\.(conf|ini)|\.pypirc|\.?netrc|index-url|index_url|\.docker/config\.json")
 _CUTTERS: Final = frozenset({"cut", "sed", "awk", "gawk", "mawk", "grep", "egrep", "tr", "perl"})
+_LONG: Final = frozenset({"--password", "--passwd", "--pwd", "--passphrase"})
+_SHORT: Final = frozenset({"twine", "sshpass", "mysql"})
+"""Programs whose ``-p`` is a password."""
+
 _FILES = re.compile(
     r"(^|/)(\.netrc|\.pypirc|\.git-credentials|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)|\.ssh|\.aws|\.env|\.kube|\.htpasswd"
     r"|\.docker/config\.json|credentials\.json|service[-_]account.*\.json)(/|$)"
@@ -307,9 +312,7 @@ def _other_arguments(command: Command) -> Iterator[Finding]:
     for index, word in enumerate(arguments):
         name, sign, value = word.text.partition("=")
         following = arguments[index + 1] if index + 1 < len(arguments) else None
-        is_password = name in {"--password", "--passwd", "--pwd", "--passphrase"} or (
-            name == "-p" and command.program in {"twine", "sshpass", "mysql"}
-        )
+        is_password = name in _LONG or (name == "-p" and command.program in _SHORT)
         if not is_password or (not sign and (following is None or following.text.startswith("-"))):
             continue
         last = word if sign else following
@@ -402,24 +405,21 @@ def secret_values(document: Document) -> Iterator[str]:
 
 
 def _values_of(command: Command) -> Iterator[str]:
-    words: list[Word] = list(command.arguments)
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    short = {"-p"} if command.program in _SHORT | {"docker", "podman"} else set[str]()
+    words: list[Word | None] = [*command.arguments, None]
+    for word, following in pairwise(words):
+        if word is None:
+            continue
         name, sign, value = word.text.partition("=")
-        if name in {"--password", "--passwd", "--pwd", "--passphrase", "-p"} or is_secret_name(
-            name.lstrip("-")
-        ):
-            literal = (
-                value if sign else following.text if following is not None and name.startswith("-") else ""
-            )
-            if literal and "$" not in literal and not literal.startswith("-"):
-                yield literal
-        if (
-            command.program == "curl"
-            and word.text in {"-u", "--user"}
-            and following
-            and "$" not in following.text
-        ):
-            yield following.text.partition(":")[2]
+        after = following.text if following is not None and not following.text.startswith("-") else ""
+        if name in _LONG or name in short or (name.startswith("-") and is_secret_name(name.lstrip("-"))):
+            value = value if sign else after
+        elif command.program == "curl" and word.text in {"-u", "--user"}:
+            value = after.partition(":")[2]
+        elif not (sign and is_secret_name(name)):
+            continue
+        if value and "$" not in value:
+            yield value
     for name, value_word in command.assignments:
         if is_secret_name(name) and value_word.literal:
             yield value_word.text

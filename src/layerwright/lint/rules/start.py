@@ -7,7 +7,7 @@ from typing import Final
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.lint.documents import Document, Unit
-from layerwright.lint.found import changed, docs, finding
+from layerwright.lint.found import above, changed, docs, finding
 from layerwright.lint.shell import Command
 
 __all__ = ["KINDS", "find"]
@@ -89,6 +89,9 @@ PID_ONE = Kind(
 
 KINDS = (CHOWN, PARTIAL, HOME, GROUPS, IGNORES, DELETES, NO_EXEC, SHELL_FORM, PID_ONE)
 
+_GOSU: Final = docs(
+    "gosu sets HOME from the user's entry in /etc/passwd", "github.com/tianon/gosu, setup-user.go"
+)
 _STEPS_DOWN: Final = frozenset({"gosu", "su-exec"})
 _USER = re.compile(r"\b\w*(USER_?ID|UID|PUID)\b")
 _GROUP = re.compile(r"\b\w*(GROUP_?ID|GID|PGID)\b")
@@ -166,6 +169,7 @@ def _ids(unit: Unit, down: Command) -> Iterator[Finding]:
     user, group = _USER.search(text), _GROUP.search(text)
     if not user or not group or _REFUSES.search(text):
         return
+    first = unit.commands[0]
     guard = (
         f'[ "${{{user[0]}:+x}}" = "${{{group[0]}:+x}}" ] || '
         f'{{ echo "give both {user[0]} and {group[0]}, or neither" >&2; exit 64; }}'
@@ -176,7 +180,8 @@ def _ids(unit: Unit, down: Command) -> Iterator[Finding]:
         f"with {user[0]} or {group[0]} alone the program runs as root, or in root's group, and nobody is told",
         down.location(),
         fix="refuse to start unless both ids or neither are given",
-        edit=f"{guard}\n{down.piece.source.line_text(down.location().line).strip()}",
+        edit=above(first, guard),
+        at=first.location(),
     )
 
 
@@ -191,21 +196,16 @@ def _home(commands: tuple[Command, ...], down: list[Command]) -> Iterator[Findin
                 if behind:
                     continue
                 target = next(one for one in down if one.start > command.start)
-                user = target.arguments[0].raw if target.arguments else '"$USER_ID"'
-                rest = " ".join(one.raw for one in target.arguments[1:])
+                user = target.arguments[0] if target.arguments else target.words[-1]
                 yield finding(
                     HOME,
                     "warning",
                     f"HOME={word.text} is lost: {target.program} sets HOME anew from /etc/passwd",
                     command.location(),
                     fix=f"set HOME behind {target.program}",
-                    edit=f"exec {target.program} {user} env HOME={word.raw} {rest}".rstrip(),
-                    evidence=[
-                        docs(
-                            "gosu sets HOME from the user's entry in /etc/passwd",
-                            "github.com/tianon/gosu, setup-user.go",
-                        )
-                    ],
+                    edit=target.piece.edited(user.stop, user.stop, ' env HOME="$HOME"'),
+                    at=target.location(),
+                    evidence=[_GOSU],
                 )
 
 

@@ -45,7 +45,10 @@ def find(document: Document) -> Iterator[Finding]:
     """Faults that the readers met."""
     dockerfile = document.dockerfile
     if dockerfile is not None:
+        commented = {document.source.line_of(one.start) for one in dockerfile.faults if one.kind == "comment"}
         for fault in dockerfile.faults:
+            if fault.kind == "instruction" and document.source.line_of(fault.start) - 1 in commented:
+                continue  # what follows a continuation that a comment broke off
             # A block of a page is often a part of a Dockerfile.
             if document.kind == "dockerfile" or fault.kind not in {"first", "nothing"}:
                 where = document.source.location(min(fault.start, len(document.source.text)))
@@ -78,7 +81,8 @@ def _empty(document: Document, fault: Fault, where: Location) -> Finding:
         "an empty line stands within an instruction, which Docker will refuse one day",
         where,
         fix="remove the empty line",
-        edit=document.source.line_text(where.line + 1) or where.text,
+        edit=f"{document.source.line_text(where.line - 1)}\n{document.source.line_text(where.line + 1)}",
+        at=document.source.location(document.source.line_start(where.line - 1)),
         evidence=[_EMPTY_LINES],
     )
 
@@ -130,7 +134,7 @@ def _nothing(document: Document, fault: Fault, where: Location) -> Finding:
 def _instruction(document: Document, fault: Fault, where: Location) -> Finding:
     text = fault.text
     word = text.split(maxsplit=1)[0] if text.split() else text
-    near = difflib.get_close_matches(word.upper(), sorted(KEYWORDS), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(word.upper(), sorted(KEYWORDS), n=1, cutoff=0.6)
     before = document.source.line_text(where.line - 1) if where.line > 1 else ""
     if not near and before.strip() and not before.lstrip().startswith("#"):
         return finding(
@@ -160,7 +164,6 @@ def _unread(unit: Unit) -> Finding:
         where,
         fix="look for a missing quote, bracket or keyword before this place",
         command=f"bash -n {unit.script.piece.source.file}" if unit.origin == "file" and not unit.path else "",
-        edit=where.text,
     )
 
 

@@ -59,7 +59,6 @@ def find(document: Document) -> Iterator[Finding]:
             "the script has Windows line ends, which become part of its words",
             document.source.location(text.index("\r\n")),
             fix="convert the line ends",
-            edit=document.source.line_text(document.source.line_of(text.index("\r\n"))),
             command=f"sed -i 's/\\r$//' {document.source.file}",
         )
 
@@ -107,5 +106,5 @@ def _damaged(document: Document) -> Iterator[Finding]:
             + ("" if whole else "; some of it is lost"),
             source.location(source.line_start(line) + found.start()),
             fix="put back what was meant" if whole else "take the line from before the file was converted",
-            edit=mended,
+            edit=mended if whole else "",
         )

@@ -9,7 +9,7 @@ from layerwright.core.source import Location
 from layerwright.lint.dockerfile import name_values, split_words
 from layerwright.lint.documents import Document, Unit
 from layerwright.lint.found import changed, docs, finding, without
-from layerwright.lint.shell import Command
+from layerwright.lint.shell import Command, Word
 from layerwright.lint.tools import Download, apt_call, docker_call, download_call, pip_install
 
 __all__ = ["KINDS", "find"]
@@ -212,7 +212,9 @@ def _pip(command: Command) -> Iterator[Finding]:
                 f"pip does not check the certificate of {' '.join(value)}",
                 command.location(),
                 fix="serve the index over https; a private authority is named with global.cert",
-                edit=changed(command, command.arguments[2], "global.cert"),
+                edit=command.piece.edited(
+                    command.arguments[2].start, command.stop, "global.cert /etc/ssl/certs/ca-certificates.crt"
+                ),
             )
         elif (
             setting.endswith("index-url")
@@ -257,7 +259,7 @@ def _switched_off(command: Command) -> Iterator[Finding]:
                     f"{found[0]} switches certificate checks off",
                     command.location(word),
                     fix="remove it; install ca-certificates, or name the authority",
-                    edit=without(command.piece, word),
+                    edit=without(command.piece, *_with_switch(command, word)),
                 )
     for name, word in command.assignments:
         if name in _VARIABLES and _VARIABLES[name].fullmatch(word.text):
@@ -271,6 +273,13 @@ def _switched_off(command: Command) -> Iterator[Finding]:
                     word.start - len(name) - 1, word.stop, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
                 ),
             )
+
+
+def _with_switch(command: Command, word: Word) -> tuple[Word, Word]:
+    """The word, and the ``-c`` or ``-o`` that it belongs to."""
+    index = command.words.index(word)
+    before = command.words[index - 1]
+    return (before if before.text in {"-c", "-o", "--config"} else word), word
 
 
 def _apt(command: Command) -> Iterator[Finding]:
@@ -334,7 +343,9 @@ def _download(unit: Unit, download: Download) -> Iterator[Finding]:
             f"{shell.program} runs what {_host(url.text)} serves, unseen and unchecked",
             command.location(),
             fix="fetch it to a file, check its sha256, then run the file",
-            edit=_fetched(command, url.raw, shell.program),
+            edit=_fetched(
+                command, max([command.stop, *(one.stop for one in following)]), url.raw, shell.program
+            ),
         )
         return
     if _CHECKS.search(unit.script.text) or not (download.output or following):
@@ -343,13 +354,15 @@ def _download(unit: Unit, download: Download) -> Iterator[Finding]:
         return  # an answer that is read, not installed
     if docker_call(command) is not None or unit.origin == "start":
         return
-    output = download.output or url.text.partition("?")[0].rstrip("/").rpartition("/")[2] or "FILE"
+    output = download.output or url.text.partition("?")[0].rstrip("/").rpartition("/")[2]
+    output = "FILE" if not output or ("://" not in url.text and output in url.text) else output
+    what = f"what {url.text} names" if "://" not in url.text else f"{url.text[:120]}"
     check = f'&& echo "SHA256  {output}" | sha256sum --check'
     if plain:
         yield finding(
             HTTP,
             "error",
-            f"{url.text[:120]} is fetched over plain http and never checked",
+            f"{what} is fetched over plain http and never checked",
             command.location(url),
             fix="use https, and check the file's sha256 before it is used",
             edit=changed(command, url, url.raw.replace("http://", "https://", 1)) + f" {check}",
@@ -358,7 +371,7 @@ def _download(unit: Unit, download: Download) -> Iterator[Finding]:
         yield finding(
             UNVERIFIED,
             "warning",
-            f"{output} is fetched from {_host(url.text)} without a digest",
+            f"{what} is fetched without a digest",
             command.location(url),
             fix="check its sha256 before it is used",
             edit=command.piece.edited(command.stop, command.stop, f" {check}"),
@@ -386,9 +399,10 @@ def _host(url: str) -> str:
     return found[1].rpartition("@")[2] if found else url
 
 
-def _fetched(command: Command, url: str, shell: str) -> str:
+def _fetched(command: Command, stop: int, url: str, shell: str) -> str:
     tool = "curl -fsSL -o /tmp/install" if command.program == "curl" else "wget -qO /tmp/install"
-    return f'{tool} {url} && echo "SHA256  /tmp/install" | sha256sum --check && {shell} /tmp/install'
+    new = f'{tool} {url} && echo "SHA256  /tmp/install" | sha256sum --check && {shell} /tmp/install'
+    return command.piece.edited(command.start, stop, new)
 
 
 def _add(document: Document) -> Iterator[Finding]:

@@ -121,29 +121,26 @@ class _Reader:
 
     def _chain(self, node: "Node", place: _Place, terminator: str) -> None:
         """A statement with all that is joined to it by && and ||."""
-        items: list[Node] = []
-        operators: list[str] = []
-        while node.type == "list" and len(node.children) >= 3:  # noqa: PLR2004 - left, operator, right
-            items.insert(0, node.children[-1])
-            operators.insert(0, next((one.type for one in node.children if one.type in _OPERATORS), "&&"))
-            node = node.children[0]
-        items.insert(0, node)
+        items, operators = _flattened(node)
         elements = []
-        for index, item in enumerate(items):
+        for index, (item, outer) in enumerate(items):
             before = operators[index - 1] if index else ""
             after = operators[index] if index < len(operators) else terminator
             first = len(self.commands)
-            self._statement(item, place, before, after)
+            if outer:
+                self._redirected(item, outer, place, before, after)
+            else:
+                self._statement(item, place, before, after)
             elements.append(
                 Element(
                     kind=item.type,
                     first=first,
                     last=len(self.commands),
                     start=self._start(item),
-                    stop=self._stop(item),
+                    stop=max([self._stop(item), *(self._redirected_to(holder) for holder in outer)]),
                 )
             )
-        if all(item.type in _WORDS for item in items):
+        if all(item.type in _WORDS for item, _ in items):
             return
         self.chains.append(
             Chain(
@@ -169,16 +166,14 @@ class _Reader:
             case "variable_assignment" | "variable_assignments":
                 self._assignments(node, place, before, after)
             case "redirected_statement":
-                self._redirected(node, inner, before, after)
+                body = node.child_by_field_name("body")
+                self._redirected(body, (node,), inner, before, after, redirects)
             case "pipeline":
                 parts = [child for child in node.children if child.is_named]
                 for index, part in enumerate(parts):
-                    self._statement(
-                        part,
-                        inner,
-                        "|" if index else before,
-                        "|" if index + 1 < len(parts) else after,
-                    )
+                    last = index + 1 == len(parts)
+                    joined = ("|" if index else before, after if last else "|")
+                    self._statement(part, inner, *joined, redirects if last else ())
             case "negated_command":
                 for child in node.children:
                     if child.is_named:
@@ -200,6 +195,11 @@ class _Reader:
                 self._inside(node, inner)
             case _:
                 self._body(node.children, inner)
+
+    def _redirected_to(self, holder: "Node") -> int:
+        """Where the redirections of a node end; here-documents count with their first line."""
+        files = [child for child in holder.children if child.type == "file_redirect"]
+        return self._stop(files[-1]) if files else 0
 
     def _conditional(self, node: "Node", place: _Place) -> None:
         condition: list[Node] = []
@@ -227,33 +227,44 @@ class _Reader:
             self._body(body, place)
         self.cases.append((self._raw(value) if value is not None else "", self._start(node), tuple(items)))
 
-    def _redirected(self, node: "Node", place: _Place, before: str, after: str) -> None:
-        body = node.child_by_field_name("body")
-        redirects = [self._redirect(child) for child in node.children if child.type.endswith("_redirect")]
-        flat = tuple(one for many in redirects for one in many)
+    def _redirected(
+        self,
+        body: "Node | None",
+        holders: "Sequence[Node]",
+        place: _Place,
+        before: str,
+        after: str,
+        redirects: tuple[Redirect, ...] = (),
+    ) -> None:
+        """A statement with the redirections that other nodes hold for it."""
+        children = [
+            child for holder in holders for child in holder.children if child.type.endswith("_redirect")
+        ]
+        flat = (*(one for child in children for one in self._redirect(child)), *redirects)
         # The grammar counts words behind a redirection's target to it; they are the command's.
         self._behind = [
             self._word(word)
-            for one in node.children
-            if one.type == "file_redirect"
-            for word in [child for child in one.children if child.type in _WORDS][1:]
+            for child in children
+            if child.type == "file_redirect"
+            for word in [inner for inner in child.children if inner.type in _WORDS][1:]
         ]
         # `cmd <<EOF | other` and `cmd <<EOF && other` hang on the here-document's node.
-        behind = [
-            child
-            for one in node.children
-            if one.type == "heredoc_redirect"
-            for child in one.children
-            if child.type in {"pipeline", "list", "command"} or child.type in _OPERATORS
+        hanging = [
+            inner
+            for child in children
+            if child.type == "heredoc_redirect"
+            for inner in child.children
+            if inner.type in {"pipeline", "list", "command", "redirected_statement"}
+            or inner.type in _OPERATORS
         ]
-        joint = next((one.type for one in behind if one.type in _OPERATORS), "")
+        joint = next((one.type for one in hanging if one.type in _OPERATORS), "|" if hanging else "")
         if body is not None:
-            self._statement(body, place, before, joint or ("|" if behind else after), flat)
+            self._statement(body, place, before, joint or after, flat)
         elif flat:
-            self._add(node, (), (), flat, place, before, after)
-        for one in behind:
+            self._add(holders[0], (), (), flat, place, before, after)
+        for one in hanging:
             if one.is_named:
-                self._statement(one, place, joint or "|", after)
+                self._statement(one, place, joint, after)
 
     # -- commands
 
@@ -515,6 +526,28 @@ class _Reader:
             start=self._start(node),
             stop=self._stop(node),
         )
+
+
+def _flattened(node: "Node") -> "tuple[list[tuple[Node, tuple[Node, ...]]], list[str]]":
+    """Statements joined by && and ||, each with the nodes that hold redirections for it, and what joins them.
+
+    Lists lean to the left, and in ``a && b > f`` the redirection hangs on the list, though it is b's.
+    """
+    items: list[tuple[Node, tuple[Node, ...]]] = []
+    operators: list[str] = []
+    outer: tuple[Node, ...] = ()
+    while True:
+        body = node.child_by_field_name("body") if node.type == "redirected_statement" else None
+        if body is not None and body.type == "list":
+            outer, node = (node, *outer), body
+        elif node.type == "list" and len(node.children) >= 3:  # noqa: PLR2004 - left, operator, right
+            items.append((node.children[-1], outer))
+            operators.append(next((one.type for one in node.children if one.type in _OPERATORS), "&&"))
+            outer, node = (), node.children[0]
+        else:
+            break
+    items.append((node, outer))
+    return items[::-1], operators[::-1]
 
 
 def _without_stray(words: list[Word]) -> list[Word]:

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+chown -R "$USER_ID:$GROUP_ID" /data
+python "$@"
