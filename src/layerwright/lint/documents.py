@@ -154,7 +154,24 @@ def kind_of_file(name: str, text: str = "") -> FileKind | None:
         return "markdown"
     if _SHELL.fullmatch(last):
         return "shell"
-    if last.endswith((".dockerignore", ".toml", ".py", ".json", ".yml", ".yaml", ".txt.lock")):
+    if last.endswith(
+        (
+            ".dockerignore",
+            ".template",
+            ".tmpl",
+            ".tpl",
+            ".j2",
+            ".jinja",
+            ".in",
+            ".erb",
+            ".toml",
+            ".py",
+            ".json",
+            ".yml",
+            ".yaml",
+            ".txt.lock",
+        )
+    ):
         return None
     if _DOCKERFILE.fullmatch(last):
         return "dockerfile"

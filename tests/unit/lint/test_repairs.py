@@ -16,7 +16,7 @@ CAN_FOLLOW = {
     "LW-LINT-SETUP-PY": {"LW-LINT-PIP-CACHE"},  # pip takes the place of setup.py
     "LW-LINT-SHELL-FORM": {"LW-LINT-PID-ONE"},  # no shell in front of the program any more
     "LW-LINT-APT-UPDATE-APART": {"LW-LINT-APT-LISTS"},
-    "LW-LINT-LOST-CONTINUATION": {"LW-LINT-IMAGE-TAG"},  # the command is whole now
+    "LW-LINT-LOST-CONTINUATION": {"LW-LINT-IMAGE-TAG", "LW-LINT-ALWAYS-INTERACTIVE"},  # the command is whole
     "LW-LINT-MISSPELT-OPTION": {"LW-LINT-PRIVILEGED"},  # the option counts now
 }
 

@@ -76,7 +76,7 @@ def find(document: Document) -> Iterator[Finding]:
 
 
 def _eval(command: Command) -> Iterator[Finding]:
-    if command.program != "eval" or command.texts[:2] == ("set", "--"):
+    if command.program != "eval" or " ".join(command.texts).startswith("set --"):
         return  # `eval set -- "$parsed"` is how getopt is meant to be used
     loose = [word for word in command.arguments if word.expansions and not word.substituted]
     if loose:

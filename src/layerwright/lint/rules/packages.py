@@ -247,7 +247,9 @@ def _paths(document: Document, unit: Unit, command: Command) -> Iterator[Finding
         base = ""
         if document.final is not None:
             base = reference_facts(document.root_base(unit.stage or document.final)).python
-        differs = bool(base) and base != found["version"] and not _installs(document, found["version"])
+        if _installs(document, found["version"]):
+            continue
+        differs = bool(base) and base != found["version"]
         yield finding(
             PYTHON_PATH,
             "error" if differs else "warning",

@@ -243,7 +243,7 @@ def _pip(unit: Unit, pip: Pip) -> Iterator[Finding]:
     yield from _from_git(pip)
     if loose and not constrained:
         names = [word.text for word in loose]
-        tools = {name.partition("[")[0].lower() for name in names} <= _TOOLS
+        tools = {re.split(r"[\[<>=!~ ;]", name)[0].lower() for name in names} <= _TOOLS
         also = " (and --upgrade takes the newest)" if upgrade is not None else ""
         yield finding(
             PIP,

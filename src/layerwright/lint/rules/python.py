@@ -8,7 +8,7 @@ from layerwright.facts.bases import reference_facts
 from layerwright.lint.documents import Document, Unit
 from layerwright.lint.found import changed, docs, finding
 from layerwright.lint.shell import Command
-from layerwright.lint.tools import Pip, pip_install
+from layerwright.lint.tools import Pip, apt_call, pip_install
 
 __all__ = ["KINDS", "find"]
 
@@ -160,7 +160,7 @@ def _managed(document: Document) -> Iterator[Finding]:
             for unit in document.units
             if unit.built and unit.stage is not None and unit.stage.index <= stage.index
         ]
-        if any(_ENVIRONMENTS.search(unit.script.text) for unit in lineage):
+        if any(_ENVIRONMENTS.search(unit.script.text) for unit in lineage) or not _has_debian_python(lineage):
             continue
         for unit in units:
             found = next(
@@ -180,6 +180,17 @@ def _managed(document: Document) -> Iterator[Finding]:
                 evidence=[*facts.evidence, docs("EXTERNALLY-MANAGED stops pip", "PEP 668")],
             )
             break
+
+
+def _has_debian_python(units: list[Unit]) -> bool:
+    """The system's own Python is installed; these bases have none, and one that was compiled takes packages."""
+    return any(
+        word.text.startswith(("python3", "python-is-python3"))
+        for unit in units
+        for command in unit.commands
+        if (call := apt_call(command)) is not None
+        for word in call.packages
+    )
 
 
 def _refuses(system: str) -> bool:
