@@ -35,6 +35,12 @@ _BREAK: Final = rb"(?:(?:\\?\r?\n|\\?\\r\\n|\\?\\n)[ \t]{0,16})?"
 
 _URLLIB3: Final = "!$&'()*+,;=:-._~"  # left as they are in user names and passwords (RFC 3986, userinfo)
 _REQUESTS: Final = "!#$%&'()*+,/:;=?@[]~"  # requests.utils.requote_uri
+_CONTROLS: Final[dict[str, list[bytes]]] = {
+    "\n": [rb"\\{1,2}n", rb"\r\n", rb"\\{1,2}r\\{1,2}n"],
+    "\r": [rb"\\{1,2}r"],
+    "\t": [rb"\\{1,2}t"],
+    " ": [rb"\+"],
+}
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9._-]{4,}")  # what no encoding changes
 
 
@@ -264,7 +270,7 @@ def _unit(sign: str) -> bytes:
         ways.append(b"&#(?:0{0,3}%d|(?i:x0{0,2}%x));" % (ord(sign), ord(sign)))
     if sign == "'":
         ways += [rb"'\\''", rb"'\"'\"'"]
-    ways += {"\n": [rb"\\{1,2}n"], "\r": [rb"\\{1,2}r"], "\t": [rb"\\{1,2}t"], " ": [rb"\+"]}.get(sign, [])
+    ways += _CONTROLS.get(sign, [])
     latin = _latin(sign) if not sign.isascii() else b""
     if latin:
         ways.append(b"%%(?i:%02x)" % latin[0])

@@ -69,9 +69,8 @@ _EXAMPLE_PATH: Final = re.compile(
     r"|__tests__|mock_?data|dummyserver)/.*"
     r"|(?:.*/)?(?:(?:site|dist)-packages|[^/]+\.(?:whl|egg))/(?:.*/)?(?:tests?|test_[^/]*|[^/]*_test|conftest)\.pyc?"
 )
-_EXAMPLE_USERS: Final = frozenset(
-    {"s6BhdRkqt3", "Aladdin"}
-)  # of RFC 6749 and RFC 7617, in all that implements them
+_EXAMPLE_USERS: Final = frozenset({"s6BhdRkqt3", "Aladdin"})
+# Of RFC 6749 and RFC 7617; they stand in the documentation of all that implements these.
 
 
 class Matched(Struct, frozen=True, kw_only=True):
@@ -99,7 +98,9 @@ def is_example_path(path: str) -> bool:
 
 
 def matches(rules: RuleSet, data: bytes, low: int, high: int, *, example: bool = False) -> Iterator[Matched]:
-    """Secrets by rule, whose keyword begins at ``low`` or later, and before ``high``; each place once.
+    """Secrets by rule, whose keyword begins at ``low`` or later, and before ``high``.
+
+    Where several rules match, the first of the library speaks.
 
     Args:
         rules: what to look for.
@@ -108,18 +109,24 @@ def matches(rules: RuleSet, data: bytes, low: int, high: int, *, example: bool =
         high: place in the data.
         example: what is found here is a note.
     """
-    taken: list[tuple[int, int]] = []
-    for place, keyword in sorted(rules.literals.find(data)):
+    found: dict[tuple[int, int], tuple[int, Rule]] = {}
+    for place, keyword in rules.literals.find(data):
         if not low <= place < high:
             continue
-        for rule in rules.by_keyword[keyword]:
+        for rank, rule in rules.by_keyword[keyword]:
             if rule.after and data.find(rule.after, place, place + _NEAR) < 0:
                 continue
             span = _span(rule, data, place, place + len(keyword))
-            if span is not None and not any(begin < span[1] and span[0] < end for begin, end in taken):
-                taken.append(span)
-                level: Level = "note" if example else rule.level
-                yield Matched(rule=rule, level=level, start=span[0], end=span[1])
+            if span is not None and (span not in found or rank < found[span][0]):
+                found[span] = (rank, rule)
+    taken: list[tuple[int, int]] = []
+    for span, _ in sorted(found.items(), key=lambda one: (one[1][0], one[0])):
+        if not any(begin < span[1] and span[0] < end for begin, end in taken):
+            taken.append(span)
+    for span in sorted(taken):
+        rule = found[span][1]
+        level: Level = "note" if example else rule.level
+        yield Matched(rule=rule, level=level, start=span[0], end=span[1])
 
 
 def _span(rule: Rule, data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -139,6 +146,8 @@ def _span(rule: Rule, data: bytes, start: int, end: int) -> tuple[int, int] | No
 
 
 def _is_secret(rule: Rule, match: re.Match[bytes], value: bytes) -> bool:
+    if rule.check == "hash":
+        return True
     if entropy(value) < rule.entropy or _is_placeholder(value):
         return False
     if rule.check == "basic-auth":
@@ -160,25 +169,21 @@ def _is_placeholder(value: bytes) -> bool:
 
 
 def _is_account(value: bytes) -> bool:
+    """Whether base64 of ``user:password``."""
+    plain = value.translate(bytes.maketrans(b"-_", b"+/")) + b"=" * (-len(value) % 4)
     try:
-        text = base64.b64decode(
-            value + b"=" * (-len(value) % 4), altchars=b"-_" if b"-" in value or b"_" in value else None
-        )
-        user, colon, password = text.decode().partition(":")
+        user, colon, password = base64.b64decode(plain).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return False
-    return (
-        bool(colon and password)
-        and (user + password).isprintable()
-        and not _is_placeholder(password.encode())
-    )
+    if not (colon and password and (user + password).isprintable()):
+        return False
+    return user not in _EXAMPLE_USERS and not _is_placeholder(password.encode())
 
 
 def _means_secret(name: str) -> bool:
     """Whether a variable of this name holds a secret: ``DB_PASSWORD`` does, ``TOKENIZERS_PARALLELISM`` does not."""
-    parts = (
-        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(".", "_").split("_")
-    )
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    parts = re.split(r"[-_.]", words)
     if parts[-1] in _ABOUT:
         return False
     if any(part in _WORD_NAMES for part in parts):

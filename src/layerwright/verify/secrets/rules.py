@@ -30,7 +30,7 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
     binary: bool = False
     also: str = ""
     entropy: float = 0.0
-    check: Literal["", "basic-auth", "assignment", "url"] = ""
+    check: Literal["", "basic-auth", "assignment", "url", "hash"] = ""
 
     @cached_property
     def compiled(self) -> re.Pattern[bytes]:
@@ -48,11 +48,11 @@ class RuleSet:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self.by_keyword: dict[bytes, tuple[Rule, ...]] = {}
-        for rule in self.rules:
+        self.by_keyword: dict[bytes, tuple[tuple[int, Rule], ...]] = {}
+        for rank, rule in enumerate(self.rules):
             for keyword in rule.keywords:
                 key = keyword.encode()
-                self.by_keyword[key] = (*self.by_keyword.get(key, ()), rule)
+                self.by_keyword[key] = (*self.by_keyword.get(key, ()), (rank, rule))
         self.literals = Literals(self.by_keyword)
 
 

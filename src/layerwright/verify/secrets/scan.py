@@ -36,7 +36,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     text: int = 64 << 20
     other: int = 1 << 20
-    depth: int = 6
+    depth: int = 10
     members: int = 1_000_000
     unpacked: int = 64 << 20
     ratio: int = 100
