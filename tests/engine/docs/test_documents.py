@@ -139,6 +139,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/prepare-a-host-nvidia.md": _nothing,
     "how-to/private-index.md": _index,
     "how-to/render-a-dockerfile.md": _demo(),
+    "how-to/reports-in-ci.md": _demo(build=False),
     "how-to/run-as-yourself.md": _nothing,
     "how-to/share-images.md": _registry,
     "how-to/start-from-an-image.md": _layout,
