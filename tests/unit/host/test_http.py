@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from layerwright.core.errors import IntegrityError, NetworkError
-from layerwright.host.http import HttpClient, HttpStatusError, ca_bundle
+from layerwright.host.http import HttpClient, HttpStatusError, RangesRefusedError, ca_bundle
 from support.index import Index, serve
 
 BODY = bytes(range(256)) * 4096
@@ -168,3 +168,43 @@ def test_proxies_come_from_the_given_environment_only(index, monkeypatch):
         proxied.get(index.address("m.bin"), limit=2 << 20)
     excepted = HttpClient(variables={"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}, attempts=1)
     assert excepted.get(index.address("m.bin"), limit=2 << 20).data == BODY
+
+
+def test_a_piece_of_a_file(index, client):
+    index.files["a.bin"] = bytes(range(200))
+    assert client.read_range(index.address("a.bin"), 10, 20, total=200) == bytes(range(10, 30))
+    assert index.requests == [("GET", "/files/a.bin", "bytes=10-29")]
+
+
+def test_a_cut_piece_is_asked_for_again(index, client):
+    index.files["a.bin"] = bytes(range(200))
+    index.cut["a.bin"] = [5]
+    assert client.read_range(index.address("a.bin"), 0, 20, total=200) == bytes(range(20))
+    assert len(index.requests) == 2
+
+
+def test_a_server_that_sends_everything_is_not_listened_to(index, client):
+    index.files["a.bin"] = bytes(1 << 20)
+    index.ranges = False
+    with pytest.raises(RangesRefusedError, match="cannot be read in pieces"):
+        client.read_range(index.address("a.bin"), 0, 20, total=1 << 20)
+    assert len(index.requests) == 1
+
+
+def test_a_piece_of_a_file_of_another_size_is_refused(index, client):
+    index.files["a.bin"] = bytes(200)
+    with pytest.raises(IntegrityError, match="has 200 bytes, not 300"):
+        client.read_range(index.address("a.bin"), 0, 20, total=300)
+
+
+def test_a_piece_beyond_the_end_is_refused(index, client):
+    index.files["a.bin"] = bytes(200)
+    with pytest.raises(HttpStatusError) as caught:
+        client.read_range(index.address("a.bin"), 500, 20, total=200)
+    assert caught.value.status == 416
+
+
+def test_a_piece_that_ends_early_fails_in_the_end(index, client):
+    index.files["a.bin"] = bytes(200)
+    with pytest.raises(NetworkError, match="sends 10 bytes where 20 were asked"):
+        client.read_range(index.address("a.bin"), 190, 20, total=200)
