@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from layerwright import lint, rules
+from layerwright import conflicts, lint, rules
 from layerwright.core.findings import Kind
 from layerwright.verify import checks
 
@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, Iterable[Kind]]] = {
     "check": ("What is described, before it is built", rules.kinds()),
     "verify": ("Finished images", checks.kinds()),
     "lint": ("Dockerfiles and build scripts", lint.KINDS),
+    "explain conflict": ("Resolutions that failed", conflicts.KINDS),
 }
 """Command → what it looks at, and what it may find. A kind that two commands share has one page."""
 

@@ -48,8 +48,8 @@ def _sides(painter: Painter, members: Sequence[Member], width: int) -> Iterator[
     if len(members) == 1:
         yield f"   {painter.paint('What it is about', '1')}"
     else:
-        lead = f"These {count} things clash. Take any one of them away, and the others go together"
-        yield from (f"   {line}" for line in wrapped(painter.paint(lead, "1") + ":", width - 3))
+        lead = f"These {count} things clash. Take any one of them away, and the others go together:"
+        yield from (f"   {painter.paint(line, '1')}" for line in wrapped(lead, width - 3))
     rows = [
         (one.kind, safe(" ".join(filter(None, (one.name, one.version)))), safe(one.origin)) for one in members
     ]

@@ -86,7 +86,7 @@ def _rule(code: str, kind: Kind | None) -> dict[str, Any]:
         "shortDescription": {"text": f"{kind.title}."},
         "fullDescription": {"text": kind.why},
         "help": {"text": text, "markdown": markdown},
-        "helpUri": f"{_HOME}/blob/main/docs/reference/findings.md#{code.lower()}",
+        "helpUri": f"{_HOME}/blob/main/docs/reference/findings/{code}.md",
     }
 
 

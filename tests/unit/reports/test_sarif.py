@@ -122,7 +122,7 @@ def test_a_rule_tells_what_its_kind_tells():
     (rule,) = log(CUDNN, kinds=[KIND])["tool"]["driver"]["rules"]
     assert rule["shortDescription"]["text"] == f"{KIND.title}."
     assert KIND.repair in rule["help"]["text"]
-    assert rule["helpUri"].endswith("#lw-ort-cudnn")
+    assert rule["helpUri"].endswith("/docs/reference/findings/LW-ORT-CUDNN.md")
 
 
 def test_evidence_keeps_source_and_confidence():
