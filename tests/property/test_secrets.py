@@ -83,6 +83,7 @@ def told(hits: object) -> str:
     after=st.binary(max_size=40),
     sizes=st.lists(st.integers(1, 300_000), min_size=1, max_size=4),
 )
+@example(secret="0000000" + "\x80" * 17 + "𐀀" * 6, spelling="JSON", before=b"", gap=0, after=b"", sizes=[1])
 @example(secret="é0%30%300", spelling="raw", before=b"", gap=0, after=b"", sizes=[3])
 def test_every_spelling_at_every_place(
     secret: str, spelling: str, before: bytes, gap: int, after: bytes, sizes: list[int]

@@ -158,7 +158,8 @@ def _part(value: bytes) -> bytes:
         return value
     starts = {0, len(value) - LONGEST, *range(0, len(value) - LONGEST, 16)}
     parts = (value[at : at + LONGEST] for at in sorted(starts))
-    return max(parts, key=lambda part: (len(set(part)), -part.count(b"\n")))
+    best = max(parts, key=lambda part: (len(set(part)), -part.count(b"\n")))
+    return best.decode(errors="ignore").encode() if _text(value) else best  # no sign is cut
 
 
 def _text(value: bytes) -> str:
