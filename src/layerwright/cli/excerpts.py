@@ -14,6 +14,7 @@ from msgspec import Struct
 from layerwright.cli.terminal import Terminal
 from layerwright.core.findings import Fix, Member
 from layerwright.core.source import Location
+from layerwright.core.text import visible as safe
 
 __all__ = [
     "Painter",
@@ -32,18 +33,6 @@ _WIDEST: Final = 110
 
 _NARROWEST: Final = 40
 _LONGEST_SOURCE: Final = 160
-_CONTROL: Final = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
-"""Unicode categories that move the cursor, turn the direction of text or show nothing."""
-
-
-def safe(text: str) -> str:
-    """The text without characters that a terminal obeys; they are shown as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        one.encode("unicode_escape").decode() if unicodedata.category(one) in _CONTROL else one
-        for one in text
-    )
 
 
 def cells(text: str) -> int:

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from layerwright.cli.terminal import Terminal
 from layerwright.core.events import BytesMoved, Event, Notice, OutputLine, TaskEnded, TaskStarted, Warned
+from layerwright.core.text import size_text as format_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,17 +23,6 @@ __all__ = [
     "format_size",
     "make_reporter",
 ]
-
-_KILO = 1000
-
-
-def format_size(count: float) -> str:
-    """Bytes in decimal units, as registries and disks count: ``1.2 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < _KILO:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} TB"
 
 
 class ClosingReporter(Protocol):

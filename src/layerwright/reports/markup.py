@@ -1,14 +1,15 @@
 """HTML from values: text is always escaped, so a hostile file name stays a name."""
 
-import unicodedata
 from collections.abc import Iterable
 from html import escape
 from typing import Final
 
+from layerwright.core.text import visible
+
 __all__ = ["Markup", "Node", "join", "raw", "tag"]
 
 _VOID: Final = frozenset({"br", "hr", "input", "link", "meta", "path", "rect", "line"})
-_KEPT: Final = frozenset("\n\t")
+_KEPT: Final = "\n\t"
 
 
 class Markup(str):
@@ -26,18 +27,6 @@ def raw(text: str) -> Markup:
     return Markup(text)
 
 
-def _visible(text: str) -> str:
-    """The text with characters that show nothing or turn the direction of what follows as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        one.encode("unicode_escape").decode()
-        if unicodedata.category(one) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"} and one not in _KEPT
-        else one
-        for one in text
-    )
-
-
 def join(content: Node) -> Markup:
     """The markup of what stands inside an element."""
     if content is None:
@@ -45,7 +34,7 @@ def join(content: Node) -> Markup:
     if isinstance(content, Markup):
         return content
     if isinstance(content, str):
-        return Markup(escape(_visible(content)))
+        return Markup(escape(visible(content, keep=_KEPT)))
     return Markup("".join(join(one) for one in content))
 
 
@@ -67,7 +56,7 @@ def tag(name: str, /, *content: Node, **attributes: str | float | bool | None) -
             parts.append(written)
         else:
             shown = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-            parts.append(f'{written}="{escape(_visible(shown))}"')
+            parts.append(f'{written}="{escape(visible(shown, keep=_KEPT))}"')
     opened = " ".join(parts)
     # The slash means nothing to HTML and everything to the SVG inside it.
     return Markup(f"<{opened}/>" if name in _VOID else f"<{opened}>{join(content)}</{name}>")

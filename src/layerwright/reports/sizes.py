@@ -1,19 +1,8 @@
 """Bytes and shares in words."""
 
-from typing import Final
+from layerwright.core.text import size_text
 
 __all__ = ["share_text", "size_text"]
-
-_KILO: Final = 1000
-
-
-def size_text(count: float) -> str:
-    """Bytes in decimal units, as registries count: ``1.2 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < _KILO:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} TB"
 
 
 def share_text(part: int, whole: int) -> str:
