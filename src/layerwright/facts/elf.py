@@ -56,6 +56,10 @@ _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE,
 _BASE, _WEAK = 1, 2  # flags of versions: the file's own name; its absence is no error
 
 _LONGEST_NAME: Final = 1 << 14
+_LONGEST_SECTION_NAME: Final = 128
+_MOST_NAMES: Final = 1 << 22
+"""Bytes of names in one file; libraries with a thousand symbol versions have some 20 KiB."""
+
 _MOST_DYNAMIC: Final = 1 << 16
 _MOST_VERSIONS: Final = 1 << 14
 _MOST_SECTIONS: Final = 1 << 16
@@ -264,10 +268,12 @@ def read_sections(access: Access, header: Header) -> tuple[Section, ...]:
     strings = b""
     if names_at < len(rows):
         strings = access.read(rows[names_at][4], min(rows[names_at][5], 1 << 20))
-    return tuple(
-        Section(strings[row[0] : strings.find(b"\0", row[0])].decode("ascii", "replace"), *row[1:6])
-        for row in rows
-    )
+    return tuple(Section(_section_name(strings, row[0]), *row[1:6]) for row in rows)
+
+
+def _section_name(strings: bytes, at: int) -> str:
+    end = strings.find(b"\0", at, at + _LONGEST_SECTION_NAME)
+    return strings[at:end].decode("ascii", "replace") if end >= 0 else ""
 
 
 def _sections_or_none(access: Access, header: Header) -> tuple[Section, ...]:
@@ -341,6 +347,7 @@ class _Strings:
         self._start = start
         self._size = size
         self._known: dict[int, str] = {}
+        self._left = _MOST_NAMES
 
     def at(self, index: int) -> str:
         known = self._known.get(index)
@@ -353,6 +360,9 @@ class _Strings:
             data = self._access.read(self._start + index, min(size, limit))
             end = data.find(b"\0")
             if end >= 0:
+                self._left -= end
+                if self._left < 0:
+                    raise ElfError("its names are longer than those of any library")
                 text = data[:end].decode("utf-8", "backslashreplace")
                 self._known[index] = text
                 return text

@@ -50,6 +50,27 @@ _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 _ALL: Final = ("soname", "needed", "rpath", "runpath", "versions_needed", "versions_defined")
 
 
+class _Effort:
+    """What may still be spent on a file: a hostile one gets no more than that."""
+
+    def __init__(self) -> None:
+        self._left = 1 << 20
+
+    def spend(self, amount: int) -> None:
+        """Take some.
+
+        Raises:
+            _TooMuchError: nothing is left.
+        """
+        self._left -= amount
+        if self._left < 0:
+            raise _TooMuchError
+
+
+class _TooMuchError(Exception):
+    """A file is made to take time."""
+
+
 class Front(NamedTuple):
     """What a front proves.
 
@@ -132,14 +153,18 @@ def _derived(data: bytes, header: Header, segments: tuple[Segment, ...], nothing
     region = data[:extent]
     # no longer front tells more of a file whose names were moved to its end
     more = extent if len(data) < extent and not _MOVED.search(region, 0, _LOOKED_FOR_MOVED) else 0
-    tables = _versions(region, header.order)
-    if tables is None:
-        return Front(nothing, more)
+    effort = _Effort()
+    try:
+        tables = _versions(region, header.order, effort)
+        if tables is None:
+            return Front(nothing, more)
+        defined = _definitions(region, header.order, tables.base, effort)
+    except _TooMuchError:
+        return Front(nothing, 0)
     end = region.find(b"\0\0", tables.base + 1)
     closed = end >= 0
     stop = end + 1 if closed else len(region)
     names = _library_names(region, tables.base, stop)
-    defined = _definitions(region, header.order, tables.base)
     file = nothing.path.rpartition("/")[2]
     base = defined[0] if defined else ""
     needed, doubtful = _needed(names, tables.versions, file, base, closed=closed)
@@ -204,7 +229,10 @@ def _library_names(data: bytes, base: int, stop: int) -> list[str]:
     """Whole strings that are names of libraries, in order."""
     found: dict[str, None] = {}
     at = base
-    while (at := data.find(b".so", at, stop)) >= 0:
+    for _ in range(_MOST_CANDIDATES):
+        at = data.find(b".so", at, stop)
+        if at < 0:
+            break
         start = (
             at
             - len(data[max(base, at - _LONGEST_NAME) : at])
@@ -221,7 +249,7 @@ def _library_names(data: bytes, base: int, stop: int) -> list[str]:
     return list(found)
 
 
-def _versions(data: bytes, order: str) -> _Tables | None:
+def _versions(data: bytes, order: str, effort: _Effort) -> _Tables | None:
     """The table of versions needed, found by the hashes in it."""
     anchors: dict[int, list[int]] = {}
     for number, match in enumerate(_KNOWN_VERSION.finditer(data)):
@@ -236,12 +264,14 @@ def _versions(data: bytes, order: str) -> _Tables | None:
     for number, match in enumerate(pattern.finditer(data)):
         if number >= _MOST_CANDIDATES:
             break
-        if match.start() % 4 == 0 and (found := _try_versions(data, match.start(), order, anchors)):
+        if match.start() % 4 == 0 and (found := _try_versions(data, match.start(), order, anchors, effort)):
             return found
     return None
 
 
-def _try_versions(data: bytes, at: int, order: str, anchors: dict[int, list[int]]) -> _Tables | None:
+def _try_versions(
+    data: bytes, at: int, order: str, anchors: dict[int, list[int]], effort: _Effort
+) -> _Tables | None:
     """Read a table of versions from a place, if it is one."""
     rows: list[tuple[int, int, int, bool]] = []  # file, name, hash, weak
     complete = False
@@ -249,12 +279,13 @@ def _try_versions(data: bytes, at: int, order: str, anchors: dict[int, list[int]
         if file < 0:
             complete = auxiliary == 0
             break
+        effort.spend(1)
         rows.append((file, *_row(data, auxiliary, order)))
     if not rows:
         return None
     bases = {place - name for _, name, hashed, _ in rows for place in anchors.get(hashed, ())}
     for base in sorted(bases):
-        versions, missing = _named(data, base, rows)
+        versions, missing = _named(data, base, rows, effort)
         if versions:
             return _Tables(base, versions, complete and not missing)
     return None
@@ -294,7 +325,7 @@ def _chain(data: bytes, at: int, order: str) -> Iterator[tuple[int, int]]:
 
 
 def _named(
-    data: bytes, base: int, rows: list[tuple[int, int, int, bool]]
+    data: bytes, base: int, rows: list[tuple[int, int, int, bool]], effort: _Effort
 ) -> tuple[dict[str, tuple[str, ...]], bool]:
     """The versions by library, and whether some names lie beyond the data; empty unless every other has its hash."""
     if base < 0 or data[base : base + 1] != b"\0":
@@ -306,6 +337,7 @@ def _named(
         if library is None or version is None:
             missing = True
             continue
+        effort.spend(len(version))
         if _hash(version) != hashed or not _NAME.fullmatch(library):
             return {}, False
         names = found.setdefault(library.decode("ascii"), [])
@@ -314,7 +346,7 @@ def _named(
     return {library: tuple(dict.fromkeys(names)) for library, names in found.items()}, missing
 
 
-def _definitions(data: bytes, order: str, base: int) -> tuple[str, tuple[str, ...]] | None:
+def _definitions(data: bytes, order: str, base: int, effort: _Effort) -> tuple[str, tuple[str, ...]] | None:
     """The file's name in its table of versions defined, and these; None when no whole table is there."""
     if order == "<":
         begin, small = b"\x01\x00\x01\x00\x01\x00\x01\x00", rb"..\x00\x00"
@@ -324,12 +356,12 @@ def _definitions(data: bytes, order: str, base: int) -> tuple[str, tuple[str, ..
     for number, match in enumerate(pattern.finditer(data)):
         if number >= _MOST_CANDIDATES:
             break
-        if (names := _try_definitions(data, match.start(), order, base)) is not None:
+        if (names := _try_definitions(data, match.start(), order, base, effort)) is not None:
             return names[0], tuple(dict.fromkeys(names[1:]))
     return None
 
 
-def _try_definitions(data: bytes, at: int, order: str, base: int) -> list[str] | None:
+def _try_definitions(data: bytes, at: int, order: str, base: int, effort: _Effort) -> list[str] | None:
     entry = struct.Struct(order + "HHHHIII")
     names: list[str] = []
     for _ in range(1 << 12):
@@ -339,6 +371,7 @@ def _try_definitions(data: bytes, at: int, order: str, base: int) -> list[str] |
         if at + first + 4 > len(data):
             return None
         name = _string(data, base + struct.unpack_from(order + "I", data, at + first)[0])
+        effort.spend(1 + len(name or b""))
         if not name or _hash(name) != hashed:
             return None
         names.append(name.decode("utf-8", "backslashreplace"))

@@ -2,7 +2,7 @@
 
 import mmap
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -41,6 +41,8 @@ _LARGEST_LIBRARY: Final = 8 << 30
 """Bytes of a library that is not read: the largest known of 2026 is libtorch_cuda with some 1.5 GB."""
 
 _MOST_LIBRARIES: Final = 20000
+_MOST_BYTES: Final = 64 << 30
+"""Bytes of all libraries of a wheel that are inflated."""
 
 
 class Metadata(NamedTuple):
@@ -90,6 +92,15 @@ def read_wheel(
         size=access.size,
         bytes_read=bytes_read,
     )
+
+
+def _libraries(access: Access, entries: list[Entry], scratch: Path | None) -> Iterator[Library]:
+    left = _MOST_BYTES
+    for entry in entries:
+        left -= entry.size
+        found = _library(access, entry, scratch) if left >= 0 else unread_library(entry.name)
+        if found is not None:
+            yield found
 
 
 def _library(access: Access, entry: Entry, scratch: Path | None) -> Library | None:

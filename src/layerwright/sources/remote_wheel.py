@@ -47,6 +47,8 @@ _STEPS: Final = 3
 _LONGEST_FRONT: Final = 1 << 26
 _LARGEST: Final = 64 << 20
 _BLOCK: Final = 1 << 15
+_MOST: Final = 1000
+"""Libraries of a wheel that are looked into; the largest known wheels of 2026 have some 300."""
 
 
 def budget(size: int) -> int:
@@ -155,7 +157,7 @@ def _first_round(reading: _Reading, metadata: Entry) -> None:
         raise WheelError(f"its METADATA has {metadata.packed:,} bytes")
     begun: list[_Member] = []
     cost = sum(reading.window.cost(*place) for place in places)
-    for member in sorted(reading.members, key=lambda member: member.entry.packed):
+    for member in sorted(reading.members, key=lambda member: member.entry.packed)[:_MOST]:
         entry = member.entry
         if not entry.readable:
             member.library, member.done = unread_library(entry.name), True
@@ -271,7 +273,7 @@ def _whole_ones(reading: _Reading) -> None:
     places: list[tuple[int, int]] = []
     begun: list[_Member] = []
     cost = 0
-    for member in sorted(reading.members, key=rank):
+    for member in sorted(reading.members, key=rank)[:_MOST]:
         entry = member.entry
         if member.done or member.packed >= entry.packed or entry.size > _LARGEST:
             continue

@@ -234,3 +234,16 @@ def test_a_file_is_searched_across_the_pieces_it_is_read_in():
     assert access.find(b"needle", 0, len(data)) == (1 << 20) - 3
     assert access.find(b"needle", 0, (1 << 20)) == -1
     assert access.find(b"none", 0, len(data)) == -1
+
+
+def test_names_without_measure_are_refused():
+    elf = Elf(needed=tuple(f"lib{'a' * 16000}{number}.so" for number in range(300)))
+    with pytest.raises(ElfError, match="longer than those of any library"):
+        read_library(bytes(elf))
+
+
+def test_section_headers_that_make_no_sense_are_done_without():
+    data = bytearray(bytes(Elf(needed=("libc.so.6",), constants=b"\0libcudnn.so.9\0")))
+    struct.pack_into("<Q", data, 40, len(data) - 10)
+    found = read_library(bytes(data))
+    assert (found.needed, found.opens) == (("libc.so.6",), ("libcudnn.so.9",))

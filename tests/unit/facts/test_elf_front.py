@@ -1,5 +1,6 @@
 """What fronts of libraries prove: never more than the whole says."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from layerwright.facts.access import PrefixAccess, access_to
 from layerwright.facts.elf import ElfError, read_library
 from layerwright.facts.elf_front import read_front
-from support.elf_file import Elf
+from support.elf_file import Elf, version_hash
 
 FIELDS = ["needed", "rpath", "runpath", "soname", "versions_defined", "versions_needed"]
 PROVIDER = Elf(
@@ -150,3 +151,12 @@ def test_every_front_agrees_with_the_whole():
 def test_an_access_is_taken_as_it_is():
     access = PrefixAccess(b"abc", 10)
     assert access_to(access) is access
+
+
+def test_a_file_made_to_take_time_gets_little_of_it():
+    row = struct.pack("<IHHII", version_hash("GLIBC_2.17"), 0, 0, 1, 16)
+    entry = struct.pack("<HHIII", 1, 255, 1, 16, 0)
+    data = bytearray(bytes(PROVIDER)[:300] + b"\0\0GLIBC_2.17\0\0\0\0" + (entry + row * 254) * 2000)
+    struct.pack_into("<Q", data, 64 + 32, 1 << 30)  # the first segment is said to be large
+    found = read_front(bytes(data), 1 << 30, path="libx.so")
+    assert found.library.needed == ()
