@@ -10,6 +10,7 @@ GENERATORS = [
     "tools/generate_spec_reference.py",
     "tools/generate_cli_reference.py",
     "tools/generate_doctor_reference.py",
+    "tools/elf_agreement.py",
 ]
 
 
