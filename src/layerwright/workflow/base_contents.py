@@ -163,7 +163,7 @@ def _names(stack: Sequence[Path], folder: str) -> list[str]:
     found = {
         entry.name
         for tree in stack
-        if (tree / folder).is_dir() and not (tree / folder).is_symlink()
+        if (tree / folder).is_dir() and _inside(tree / folder, (tree,))
         for entry in (tree / folder).iterdir()
     }
     return sorted(name for name in found if look_up(f"{folder}/{name}", stack) is not None)
@@ -214,7 +214,7 @@ def _bytes(stack: Sequence[Path], path: str, hops: int = 8) -> bytes:
     entry = look_up(path, stack)
     if entry is None and path.split("/", maxsplit=1)[0] in {"lib", "lib64", "bin", "sbin"}:
         entry = look_up(f"usr/{path}", stack)  # where these folders are links (usrmerge)
-    if entry is None or not hops:
+    if entry is None or not hops or not _inside(entry.parent, stack):
         return b""
     if entry.is_symlink():
         target = str(entry.readlink())
@@ -224,6 +224,12 @@ def _bytes(stack: Sequence[Path], path: str, hops: int = 8) -> bytes:
     if not entry.is_file() or entry.stat().st_size > _LARGEST:
         return b""
     return entry.read_bytes()
+
+
+def _inside(folder: Path, stack: Sequence[Path]) -> bool:
+    """Whether a folder of a tree is truly there: a link to an absolute path would lead to this machine's own."""
+    real = folder.resolve()
+    return any(real.is_relative_to(tree.resolve()) for tree in stack)
 
 
 def _plain(path: str) -> str:
