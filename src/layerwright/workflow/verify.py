@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from layerwright.spec.model import Cell, Spec
     from layerwright.verify.layer import FileScanner
 
-__all__ = ["SMOKE", "Verified", "VerifyRequest", "verify_images", "verify_kinds"]
+__all__ = [
+    "SMOKE",
+    "OpenedImage",
+    "Verified",
+    "VerifyRequest",
+    "opened_images",
+    "verify_images",
+    "verify_kinds",
+]
 
 SMOKE = Kind(
     code="LW-SMOKE",
@@ -62,7 +70,7 @@ class Verified(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-class _Opened(Struct, frozen=True, kw_only=True):
+class OpenedImage(Struct, frozen=True, kw_only=True):
     """An image that can be read; ``cell`` and ``layers`` for one that was built here."""
 
     name: str
@@ -92,14 +100,18 @@ def verify_images(session: Session, request: VerifyRequest) -> Iterator[Verified
     from layerwright.verify.secrets import read_secret_files  # noqa: PLC0415 - start-up
 
     given = read_secret_files(request.secret_files)
-    with _opened(session, request.image) as (spec, images):
+    with opened_images(session, request.image) as (spec, images):
         known = {**(_spec_secrets(session, spec) if spec is not None else {}), **given}
         for opened in images:
             yield _verify(session, request, spec, opened, known)
 
 
 def _verify(
-    session: Session, request: VerifyRequest, spec: "Spec | None", opened: _Opened, known: Mapping[str, bytes]
+    session: Session,
+    request: VerifyRequest,
+    spec: "Spec | None",
+    opened: OpenedImage,
+    known: Mapping[str, bytes],
 ) -> Verified:
     from layerwright.verify.secrets import SecretScanner  # noqa: PLC0415 - start-up
 
@@ -134,7 +146,7 @@ def _moved(session: Session, task: str, amount: int) -> None:
 
 
 @contextmanager
-def _opened(session: Session, text: str) -> "Iterator[tuple[Spec | None, Sequence[_Opened]]]":
+def opened_images(session: Session, text: str) -> "Iterator[tuple[Spec | None, Sequence[OpenedImage]]]":
     """The images that a name stands for, and the spec when they are its own."""
     kind, colon, rest = text.partition(":")
     match kind:
@@ -177,17 +189,17 @@ def _either(read: Callable[[Platform], _T]) -> _T:
     raise first or AssertionError
 
 
-def _from_layout(start: Path, text: str, rest: str) -> _Opened:
+def _from_layout(start: Path, text: str, rest: str) -> OpenedImage:
     from layerwright.oci.layout import read_layout  # noqa: PLC0415 - start-up
 
     folder, name = _place(start, rest)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="write oci:DIR or oci:DIR:NAME")
     image, blobs = _either(lambda platform: read_layout(folder, name, platform))
-    return _Opened(name=text, image=image, blobs=blobs)
+    return OpenedImage(name=text, image=image, blobs=blobs)
 
 
-def _from_archive(start: Path, text: str, rest: str, scratch: Path) -> _Opened:
+def _from_archive(start: Path, text: str, rest: str, scratch: Path) -> OpenedImage:
     from layerwright.oci.saved import read_archive  # noqa: PLC0415 - start-up
 
     file, name = _place(start, rest)
@@ -196,10 +208,10 @@ def _from_archive(start: Path, text: str, rest: str, scratch: Path) -> _Opened:
             f"there is no file {file}", hint="write docker-archive:FILE or docker-archive:FILE:NAME"
         )
     image, blobs = _either(lambda platform: read_archive(file, name, platform, scratch=scratch))
-    return _Opened(name=text, image=image, blobs=blobs)
+    return OpenedImage(name=text, image=image, blobs=blobs)
 
 
-def _from_docker(session: Session, text: str, name: str, scratch: Path) -> _Opened:
+def _from_docker(session: Session, text: str, name: str, scratch: Path) -> OpenedImage:
     from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
     from layerwright.oci.saved import read_archive  # noqa: PLC0415 - start-up
 
@@ -215,11 +227,11 @@ def _from_docker(session: Session, text: str, name: str, scratch: Path) -> _Open
             session.reporter(BytesMoved(task=task, amount=len(chunk)))
     session.reporter(TaskEnded(task=task))
     image, blobs = _either(lambda platform: read_archive(saved, platform=platform, scratch=scratch))
-    return _Opened(name=text, image=image, blobs=blobs)
+    return OpenedImage(name=text, image=image, blobs=blobs)
 
 
 @contextmanager
-def _from_registry(session: Session, reference: str) -> Iterator[_Opened]:
+def _from_registry(session: Session, reference: str) -> Iterator[OpenedImage]:
     if session.offline:
         raise NetworkError(f"--offline forbids asking a registry for {reference}")
     from contextlib import ExitStack  # noqa: PLC0415 - start-up
@@ -246,10 +258,10 @@ def _from_registry(session: Session, reference: str) -> Iterator[_Opened]:
             session.reporter(TaskEnded(task=task, failed=True))
             raise
         session.reporter(TaskEnded(task=task))
-        yield _Opened(name=reference, image=image, blobs=blobs)
+        yield OpenedImage(name=reference, image=image, blobs=blobs)
 
 
-def _from_store(session: Session, spec: "Spec", name: str) -> _Opened:
+def _from_store(session: Session, spec: "Spec", name: str) -> OpenedImage:
     """An image of the spec as it was last built; nothing is built here, so that what is judged is what there is."""
     import msgspec  # noqa: PLC0415 - start-up
 
@@ -281,7 +293,7 @@ def _from_store(session: Session, spec: "Spec", name: str) -> _Opened:
         layers=tuple(layer.plain for layer in layers),
         platform=Platform(architecture=architecture),
     )
-    return _Opened(
+    return OpenedImage(
         name=name,
         image=image,
         blobs=_VerifiedTars(StoreBlobs(store, layers)),
@@ -346,7 +358,7 @@ def _spec_secrets(session: Session, spec: "Spec") -> Mapping[str, bytes]:
     return {name: value for name, value in found.items() if value.strip() and not fault_of_secret(value)}
 
 
-def _smoke(session: Session, spec: "Spec", opened: _Opened, cell: "Cell") -> Iterator[Finding]:
+def _smoke(session: Session, spec: "Spec", opened: OpenedImage, cell: "Cell") -> Iterator[Finding]:
     """Run the smoke tests in the finished image."""
     if not cell.smoke:
         return
@@ -401,7 +413,7 @@ def _smoke(session: Session, spec: "Spec", opened: _Opened, cell: "Cell") -> Ite
             )
 
 
-def _not_run(opened: _Opened, error: EngineError) -> Finding:
+def _not_run(opened: OpenedImage, error: EngineError) -> Finding:
     return Finding(
         code=SMOKE.code,
         level="unknown",
