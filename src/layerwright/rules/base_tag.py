@@ -80,7 +80,7 @@ def check(case: Case) -> Iterator[Finding]:
             fix=[
                 Fix(
                     text="build the image, which brings the base into the store, and check again",
-                    command=f"layerwright build {case.subject.cell}",
+                    command="layerwright build",
                     cost=5,
                 )
             ],

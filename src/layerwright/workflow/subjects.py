@@ -14,6 +14,7 @@ from layerwright.spec.model import Cell, IndexPackage, PathPackage, Spec, UrlPac
 from layerwright.spec.model import Package as Asked
 from layerwright.spec.requirement import normalize_name, requirement_name
 from layerwright.workflow.session import Session
+from layerwright.workflow.source_facts import built_wheels, pure_project
 
 if TYPE_CHECKING:
     from layerwright.spec.positions import Positions
@@ -41,8 +42,15 @@ def make_subjects(
         host: the machine to judge for.
     """
     chains = {name: _chain(spec, name) for name in cells}
-    wheels = [wheel for chain in chains.values() for cell in chain for wheel in lock.cells[cell.name].wheels]
-    facts = _wheel_facts(session, spec, wheels)
+    parts = {cell.name: lock.cells[cell.name] for chain in chains.values() for cell in chain}
+    wheels = [wheel for part in parts.values() for wheel in part.wheels]
+    built = built_wheels(session, spec, lock, tuple(parts))
+    facts = _wheel_facts(session, spec, [*wheels, *built.values()])
+    sources = {
+        (part.name, source.name): _source_facts(source, built.get((part.name, source.name)), facts, spec.root)
+        for part in parts.values()
+        for source in part.sources
+    }
     places = _Places(spec)
     bases: dict[tuple[LockedBase, str], tuple[BaseFacts, Mapping[str, str]]] = {}
     subjects = []
@@ -53,7 +61,9 @@ def make_subjects(
             bases[key] = _base(session, chain[0], root)
         base, debs = bases[key]
         subjects.append(
-            _subject(chain, [lock.cells[cell.name] for cell in chain], base, debs, facts, places, host)
+            _subject(
+                chain, [lock.cells[cell.name] for cell in chain], base, debs, facts, sources, places, host
+            )
         )
     return tuple(subjects)
 
@@ -120,6 +130,7 @@ def _subject(
     base: BaseFacts,
     debs: Mapping[str, str],
     facts: "Mapping[str, WheelFacts | str]",
+    sources: "Mapping[tuple[str, str], WheelFacts | str]",
     places: "_Places",
     host: HostFacts | None,
 ) -> Subject:
@@ -139,7 +150,7 @@ def _subject(
         location=places.find(cell.location),
         base_location=places.find(_below(chain[0].location, "from")),
         base=base,
-        packages=_packages(chain, locked, facts, places),
+        packages=_packages(chain, locked, facts, sources, places),
         system=system,
         system_known=bool(debs),
         env=cell.env,
@@ -151,6 +162,7 @@ def _packages(
     chain: Sequence[Cell],
     locked: Sequence[LockedCell],
     facts: "Mapping[str, WheelFacts | str]",
+    sources: "Mapping[tuple[str, str], WheelFacts | str]",
     places: "_Places",
 ) -> Mapping[str, Package]:
     asked = {
@@ -159,27 +171,39 @@ def _packages(
         for package in cell.packages
         if (name := _locked_name(package, lock))
     }
-    items = [item for lock in locked for item in lock.packages]
-    known = {
-        item.name: found
-        for item in items
-        if isinstance(item, LockedWheel) and isinstance(found := facts.get(item.sha256), WheelFacts)
+    items = {item.name: item for lock in locked for item in lock.packages}
+    found = {
+        item.name: facts.get(item.sha256, "")
+        if isinstance(item, LockedWheel)
+        else sources[lock.name, item.name]
+        for lock in locked
+        for item in lock.packages
     }
+    known = {name: one for name, one in found.items() if isinstance(one, WheelFacts)}
     above = _required_by(known, _asked_extras(chain))
     packages = {}
-    for item in sorted(items, key=lambda one: one.name):
-        found = facts.get(item.sha256) if isinstance(item, LockedWheel) else _unbuilt(item)
-        packages[item.name] = Package(
-            name=item.name,
+    for name, item in sorted(items.items()):
+        read = found[name]
+        packages[name] = Package(
+            name=name,
             version=item.version,
-            facts=found if isinstance(found, WheelFacts) else None,
-            why_not=found if isinstance(found, str) else "",
+            facts=read if isinstance(read, WheelFacts) else None,
+            why_not=read if isinstance(read, str) else "",
             index=item.index,
-            requested=item.name in asked,
-            location=_place(item.name, asked, above),
-            required_by=tuple(sorted(above.get(item.name, ()))),
+            requested=name in asked,
+            location=_place(name, asked, above),
+            required_by=tuple(sorted(above.get(name, ()))),
         )
     return packages
+
+
+def _source_facts(
+    source: LockedSource, built: LockedWheel | None, facts: "Mapping[str, WheelFacts | str]", root: Path
+) -> "WheelFacts | str":
+    """What is known of a package that is built from sources, or why nothing is."""
+    if built is not None and isinstance(found := facts.get(built.sha256), WheelFacts):
+        return found
+    return pure_project(source, root) or _unbuilt(source)
 
 
 def _unbuilt(source: LockedSource) -> str:

@@ -192,9 +192,48 @@ def test_what_is_needed_lies_where_the_spec_leads_to_it(subject) -> None:
 def test_what_was_not_read_says_why(subject) -> None:
     assert subject.packages["top"].facts is not None
     assert "offline" in subject.packages["unseen"].why_not
-    assert subject.packages["own"].why_not == "it is built from project at build time"
-    assert subject.packages["own"].requested
     assert "sourced-2.tar.gz" in subject.packages["sourced"].why_not
+
+
+def test_a_project_that_compiles_nothing_is_known_before_it_is_built(session: Session) -> None:
+    own = session.start / "project" / "pyproject.toml"
+    own.write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\nname = "own"\n'
+        'version = "1"\nrequires-python = ">=3.9"\ndependencies = ["deep-down"]\n'
+        '[project.optional-dependencies]\nmore = ["quick"]\n'
+    )
+    spec = load_spec(None, session.start)
+    (subject,) = make_subjects(session, spec, locked(session), ("app",))
+    facts = subject.packages["own"].facts
+    assert facts is not None
+    assert (facts.reach, facts.libraries, facts.requires_python) == ("whole", (), ">=3.9")
+    assert subject.packages["deep-down"].required_by == ("middle", "own")
+    assert subject.packages["quick"].required_by == ("deep-down",)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "setup"),
+    [
+        ('[build-system]\nrequires = []\nbuild-backend = "maturin"\n', False),
+        (
+            '[build-system]\nrequires = []\nbuild-backend = "hatchling.build"\n[tool.hatch.build.hooks.x]\na = 1\n',
+            False,
+        ),
+        ("[project]\nname = 'own'\n", True),
+        ("[tool.setuptools]\next-modules = [{ name = 'x', sources = ['x.c'] }]\n", False),
+        ("not toml", False),
+    ],
+)
+def test_a_project_that_may_compile_something_is_not(session: Session, pyproject: str, setup: bool) -> None:
+    (session.start / "project" / "pyproject.toml").write_text(pyproject)
+    if setup:
+        (session.start / "project" / "setup.py").write_text("")
+    spec = load_spec(None, session.start)
+    (subject,) = make_subjects(session, spec, locked(session), ("app",))
+    own = subject.packages["own"]
+    assert own.facts is None
+    assert own.why_not == "it is built from project at build time"
+    assert own.requested
 
 
 # the base in the store
