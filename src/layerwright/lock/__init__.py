@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from layerwright.lock.changes import Change, describe, diff
-    from layerwright.lock.freshness import inputs_stand, outdated_cells
+    from layerwright.lock.freshness import inputs_stand, is_by_name, outdated_cells
     from layerwright.lock.model import (
         LOCK_VERSION,
         Deb,
@@ -35,6 +35,7 @@ __all__ = [
     "describe",
     "diff",
     "inputs_stand",
+    "is_by_name",
     "outdated_cells",
     "read_lock",
     "write_lock",
@@ -42,7 +43,7 @@ __all__ = [
 
 _HOMES = {
     "changes": ("Change", "describe", "diff"),
-    "freshness": ("inputs_stand", "outdated_cells"),
+    "freshness": ("inputs_stand", "is_by_name", "outdated_cells"),
     "model": (
         "LOCK_VERSION",
         "Deb",

@@ -21,7 +21,11 @@ LOCK_VERSION = 1
 
 
 class Deb(Struct, frozen=True, kw_only=True):
-    """A Debian package: ``path`` is below the archive's root (``pool/main/…``), ``size`` in bytes."""
+    """A Debian package: ``path`` is below the archive's root (``pool/main/…``), ``size`` in bytes.
+
+    Over a base that is known by its name alone, only ``name``, ``architecture`` and what the spec says of the
+    version are known.
+    """
 
     name: str
     version: str
@@ -37,7 +41,8 @@ class LockedBase(Struct, frozen=True, kw_only=True):
     Attributes:
         kind, source: as in the spec.
         digest: manifest digest (``oci``, ``registry``), config digest (``docker``, ``archive``), digest of
-            the package list (``debian``), empty for ``image``.
+            the package list (``debian``), empty for ``image``; empty for a ``registry`` base that was taken by its
+            name, without a look into it.
         debs: the packages a ``debian`` base is made of, by name.
         python: full interpreter version, such as ``3.11.2``; empty without one or when unknown.
         interpreter: absolute path of the interpreter, such as ``/usr/bin/python3.11``; empty without one.

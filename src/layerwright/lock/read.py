@@ -7,6 +7,7 @@ from typing import Literal, cast
 from layerwright.core.addresses import has_credential
 from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
+from layerwright.lock.freshness import is_by_name
 from layerwright.lock.model import (
     LOCK_VERSION,
     Deb,
@@ -108,6 +109,11 @@ class _Reader:
         for name, cell in cells.items():
             if cell.base.kind == "image" and cell.base.source not in cells:
                 self._problem(("cells", name, "base"), f"the parent {cell.base.source!r} is not in the lock")
+            elif not is_by_name(cells, name):
+                for key, debs in (("apt", cell.apt), ("base", cell.base.debs)):
+                    for number, deb in enumerate(debs):
+                        if not deb.sha256:
+                            self._problem(("cells", name, key, number), f"{deb.name!r} has no 'sha256'")
         return Lock(cells=cells)
 
     def _base(self, table: _Table, path: tuple[str, ...]) -> LockedBase:

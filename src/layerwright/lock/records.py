@@ -55,7 +55,9 @@ _DEB = (
     Field(name="architecture"),
     Field(name="path", kind="path"),
     Field(name="size", kind="number"),
-    Field(name="sha256", kind="sha256"),
+    Field(
+        name="sha256", kind="sha256", required=False
+    ),  # unknown over a base that is known by its name alone
 )
 
 BASE_DEBS: Final = Record(key="debs", type=Deb, fields=_DEB)

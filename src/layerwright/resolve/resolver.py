@@ -10,7 +10,7 @@ from msgspec import structs
 from layerwright.core.addresses import has_credential, mask_credentials
 from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
-from layerwright.lock.freshness import inputs_stand
+from layerwright.lock.freshness import inputs_stand, is_by_name
 from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource
 from layerwright.oci.platform import Platform
 from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
@@ -36,6 +36,7 @@ def resolve(
     cells: Collection[str] | None = None,
     previous: Lock | None = None,
     upgrade: Upgrade = frozenset(),
+    by_name: bool = False,
 ) -> Lock:
     """Lock the cells of a spec, keeping whatever need not change.
 
@@ -46,6 +47,7 @@ def resolve(
         previous: the lock so far. A cell is taken over as it is when its part of the spec and its local projects
             are unchanged; versions of a changed cell are kept where they still fit.
         upgrade: what may move although the spec is unchanged.
+        by_name: what was locked over a base known by its name alone may stay so.
 
     Raises:
         ResolveError: nothing fits; names the cell, and the parent when it is the parent's lock that is in the way.
@@ -60,7 +62,7 @@ def resolve(
         else {name: cell for name, cell in previous.cells.items() if name in spec.cells}
     )
     _check_upgrade(spec, locked, upgrade)
-    run = _Run(spec=spec, ports=ports, previous=locked, upgrade=upgrade)
+    run = _Run(spec=spec, ports=ports, previous=locked, upgrade=upgrade, by_name=by_name)
     for name in spec.cells:
         if name in wanted:
             run.done[name] = run.cell(spec.cells[name])
@@ -154,8 +156,9 @@ class _Run:
     ports: Ports
     previous: Mapping[str, LockedCell]
     upgrade: Upgrade
+    by_name: bool = False
     done: dict[str, LockedCell] = field(default_factory=dict)
-    bases: dict[tuple[Base, Platform, str, bool], LockedBase] = field(default_factory=dict)
+    bases: dict[tuple[Base, Platform, str, bool, tuple[str, ...]], LockedBase] = field(default_factory=dict)
     debs: dict[tuple[tuple[str, ...], LockedBase, tuple[Deb, ...]], tuple[Deb, ...]] = field(
         default_factory=dict
     )
@@ -196,6 +199,8 @@ class _Run:
         names += [deb.name for deb in (*before.apt, *before.base.debs)]
         if self._moves(str(cell.base)) or any(self._moves(name) for name in names):
             return False
+        if not self.by_name and is_by_name(self.previous, cell.name):
+            return False
         return inputs_stand(before, self._input_digest) and self.parent_stays(cell)
 
     def _input_digest(self, path: str) -> str:
@@ -229,7 +234,9 @@ class _Run:
             )
         if before is not None and self._base_may_stay(cell, before):
             return before.base
-        key = (cell.base, cell.platform, cell.python, bool(cell.timezone))
+        # A base that is known by its name gets its Python from the cell's Debian packages.
+        brings = cell.apt if self.by_name else ()
+        key = (cell.base, cell.platform, cell.python, bool(cell.timezone), brings)
         if key not in self.bases:
             with _placed(cell):
                 self.bases[key] = self.ports.bases.lock_base(cell)
@@ -240,6 +247,8 @@ class _Run:
         if (base.kind, base.source) != (cell.base.kind, cell.base.source) or before.platform != str(
             cell.platform
         ):
+            return False
+        if base.kind == "registry" and not base.digest:
             return False
         # what stands on this machine is looked at again; what a name means elsewhere is kept until asked for
         if base.kind in _LOCAL_BASES or (base.kind == "debian" and not _has_what_it_needs(cell, before)):

@@ -63,26 +63,24 @@ def gather(session: Session, request: CheckRequest) -> tuple[Subject, ...]:
 def _lock(session: Session, spec: Spec, names: Sequence[str], *, locked: bool) -> Lock:
     """A lock that fits: the one there is, else one made for the check where a base would have to be pulled first."""
     lock = read_locked(spec)
-    if not locked:
-        with file_digests(session) as cache:
-            stale = stale_cells(spec, lock, names, cache)
-        if stale or lock is None:
-            from layerwright.workflow.provisional import (  # noqa: PLC0415 - start-up
-                distant_bases,
-                provisional_lock,
-            )
+    with file_digests(session) as cache:
+        stale = stale_cells(spec, lock, names, cache)
+    if lock is not None and not stale:
+        return lock
+    if locked:
+        return fresh_lock(session, spec, names, locked=True)
+    from layerwright.workflow.provisional import distant_bases, provisional_lock  # noqa: PLC0415 - start-up
 
-            distant = distant_bases(session, spec, lock, names)
-            if distant:
-                return provisional_lock(session, spec, lock, names, distant)
-            try:
-                return fresh_lock(session, spec, names, locked=False)
-            except NetworkError as error:
-                distant = distant_bases(session, spec, lock, names, reachable=False)
-                if not distant:
-                    raise
-                return provisional_lock(session, spec, lock, names, distant, why=error.what)
-    return fresh_lock(session, spec, names, locked=locked)
+    distant = distant_bases(session, spec, lock, names)
+    if distant:
+        return provisional_lock(session, spec, lock, names, distant)
+    try:
+        return fresh_lock(session, spec, names, locked=False)
+    except NetworkError as error:
+        distant = distant_bases(session, spec, lock, names, reachable=False)
+        if not distant:
+            raise
+        return provisional_lock(session, spec, lock, names, distant, why=error.what)
 
 
 def check_images(session: Session, request: CheckRequest) -> Checked:

@@ -28,20 +28,27 @@ def fresh_lock(session: Session, spec: Spec, names: Sequence[str], *, locked: bo
     """
     lock = read_locked(spec)
     with file_digests(session) as cache:
-        stale = stale_cells(spec, lock, names, cache)
+        stale = stale_cells(spec, lock, names, cache, by_name=False)
     if lock is not None and not stale:
         return lock
     if locked:
+        if lock is not None and not stale_cells(spec, lock, names):
+            raise UsageError(
+                f"{lock_path(spec).name} has the base of {', '.join(stale)} by its name alone",
+                hint="run `layerwright lock` where its registry can be reached, and commit the result",
+            )
         raise UsageError(
             f"{lock_path(spec).name} is {'missing' if lock is None else 'out of date for ' + ', '.join(stale)}",
             hint="run `layerwright lock` and commit the result",
         )
     from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
 
-    reason = (
-        "there is no lock yet"
-        if lock is None
-        else f"the spec or its projects changed for {short_list(stale)}"
-    )
+    changed = () if lock is None else stale_cells(spec, lock, names)
+    if lock is None:
+        reason = "there is no lock yet"
+    elif changed:
+        reason = f"the spec or its projects changed for {short_list(changed)}"
+    else:
+        reason = f"the lock has the base of {short_list(stale)} by its name alone"
     session.reporter(Notice(message=f"{reason}: resolving, and writing {lock_path(spec).name}"))
     return update_lock(session, cells=names).lock

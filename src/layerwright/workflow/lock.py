@@ -37,11 +37,15 @@ def check_lock(session: Session) -> tuple[Path, tuple[str, ...]]:
     spec = read_spec(session)
     lock = read_locked(spec)
     gone = () if lock is None else tuple(f"{name} (removed)" for name in lock.cells if name not in spec.cells)
-    return lock_path(spec), (*stale_cells(spec, lock, spec.cells), *gone)
+    return lock_path(spec), (*stale_cells(spec, lock, spec.cells, by_name=False), *gone)
 
 
 def update_lock(
-    session: Session, *, upgrade: Sequence[str] | None = None, cells: Iterable[str] | None = None
+    session: Session,
+    *,
+    upgrade: Sequence[str] | None = None,
+    cells: Iterable[str] | None = None,
+    by_name: bool = False,
 ) -> LockOutcome:
     """Resolve what is new and write the lock.
 
@@ -49,12 +53,14 @@ def update_lock(
         session: surroundings.
         upgrade: names of packages to take anew; empty for everything, None for nothing.
         cells: cells that must be up to date afterwards; None for all.
+        by_name: take bases of registries by their names: no registry is asked, and no digest is known.
 
     Raises:
         ResolveError: something cannot be resolved; the lock is left as it was.
     """
     from layerwright.resolve import UPGRADE_ALL, resolve  # noqa: PLC0415 - start-up
     from layerwright.workflow.ports import make_ports  # noqa: PLC0415 - start-up
+    from layerwright.workflow.provisional import ports_by_name  # noqa: PLC0415 - start-up
 
     spec = read_spec(session)
     before = read_locked(spec)
@@ -64,7 +70,8 @@ def update_lock(
         with make_ports(session, spec) as ports:
             lock = resolve(
                 spec,
-                ports,
+                ports_by_name(ports, spec) if by_name else ports,
+                by_name=by_name,
                 cells=names,
                 previous=before,
                 upgrade=UPGRADE_ALL if upgrade is not None and not upgrade else frozenset(upgrade or ()),

@@ -32,7 +32,12 @@ def with_parents(spec: Spec, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def stale_cells(
-    spec: Spec, lock: Lock | None, names: Iterable[str], cache: MutableMapping[str, str] | None = None
+    spec: Spec,
+    lock: Lock | None,
+    names: Iterable[str],
+    cache: MutableMapping[str, str] | None = None,
+    *,
+    by_name: bool = True,
 ) -> tuple[str, ...]:
     """Cells whose part of the spec, or whose local projects, are not what the lock was made from.
 
@@ -41,8 +46,10 @@ def stale_cells(
         lock: the lock, None when there is none.
         names: cells.
         cache: as for ``scan_trees``.
+        by_name: a base that is known by its name alone will do.
     """
-    return outdated_cells(spec, lock, LocalInputs(root=spec.root, cache=cache).input_digest, names)
+    inputs = LocalInputs(root=spec.root, cache=cache)
+    return outdated_cells(spec, lock, inputs.input_digest, names, by_name=by_name)
 
 
 def scan_trees(

@@ -1,18 +1,20 @@
-"""A resolution for a check alone: packages are chosen as ever, and bases that are not here are taken by their name.
+"""Resolution without a registry: packages are chosen as ever, and bases that are not here are taken by their name.
 
 Locking pulls a registry's base to look into it, gigabytes for an image of NVIDIA's. Whether the packages will fit it
-can be said before, wherever its name is a known one.
+can be said before, wherever its name is a known one: for a check alone, or in a lock that says so (``lock --by-name``).
 """
 
-from collections.abc import Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
+from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 from layerwright.facts.bases import base_facts
+from layerwright.facts.model import BaseFacts
 from layerwright.lock.model import Deb, Lock, LockedBase
 from layerwright.oci.platform import Platform
 from layerwright.resolve import AptRequest, Ports
@@ -21,11 +23,12 @@ from layerwright.workflow.base_contents import known_contents
 from layerwright.workflow.session import Session, lock_path, short_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from layerwright.resolve import AptResolver, BaseInspector
 
-__all__ = ["distant_bases", "provisional_lock"]
+__all__ = ["distant_bases", "ports_by_name", "provisional_lock"]
+
+_BRINGS_PYTHON: Final = re.compile(r"python3(\.\d+)?(-[a-z]+)*(=|$)")
+"""Debian packages that depend on the interpreter: python3, python3.10, python3-pip, python3-dev, python3-tk …"""
 
 _COMMON_GLIBC: Final = "2.35"
 """Of Ubuntu 22.04, which most images for GPUs stand on."""
@@ -86,18 +89,23 @@ def provisional_lock(
             Notice(message=f"wheels are chosen for glibc {_COMMON_GLIBC} where the base's is not known")
         )
     part = structs.replace(spec, cells={name: spec.cells[name] for name in names})
-    with make_ports(session, spec) as ports, _by_name(ports, distant) as named:
-        return resolve(part, named, previous=lock)
+    with make_ports(session, spec) as ports:
+        named = replace(_with_names(ports, frozenset(distant), strict=False), files=_NoSizes())
+        return resolve(part, named, previous=lock, by_name=True)
 
 
-@contextmanager
-def _by_name(ports: Ports, distant: Sequence[str]) -> "Iterator[Ports]":
+def ports_by_name(ports: Ports, spec: Spec) -> Ports:
+    """Ports for a lock that takes every registry's base by its name; a name that says too little is refused."""
+    registry = {cell.base.source for cell in spec.cells.values() if cell.base.kind == "registry"}
+    return _with_names(ports, registry, strict=True)
+
+
+def _with_names(ports: Ports, distant: Collection[str], *, strict: bool) -> Ports:
     sources = frozenset(distant)
-    yield replace(
+    return replace(
         ports,
-        bases=_NamedBases(real=ports.bases, distant=sources),
+        bases=_NamedBases(real=ports.bases, distant=sources, strict=strict),
         apt=_NamedApt(real=ports.apt, distant=sources),
-        files=_NoSizes(),
     )
 
 
@@ -107,13 +115,48 @@ class _NamedBases:
 
     real: "BaseInspector"
     distant: frozenset[str]
+    strict: bool
 
     def lock_base(self, cell: Cell, /) -> LockedBase:
-        """What the name says of glibc, else a common one, so that wheels can be chosen; a digest it does not have."""
+        """What the name says; a digest it does not have.
+
+        Where it does not say which glibc, a common one lets wheels be chosen, unless ``strict``.
+
+        Raises:
+            UsageError: ``strict``, and the name does not say what a plan needs.
+        """
         if cell.base.source not in self.distant:
             return self.real.lock_base(cell)
         facts = base_facts(cell.base.kind, cell.base.source)
-        return LockedBase(kind=cell.base.kind, source=cell.base.source, glibc=facts.glibc or _COMMON_GLIBC)
+        interpreter = _interpreter(cell, facts)
+        if self.strict and cell.python and not (facts.glibc and interpreter):
+            lacking = f"Python {cell.python}" if facts.glibc else "what system it holds"
+            raise UsageError(
+                f"the name of {cell.base.source} does not say {lacking}"
+                if not facts.glibc
+                else f"nothing says that {cell.base.source} with this `apt` has {lacking}"
+                + (f": its system's own is {facts.python}" if facts.python else ""),
+                where=cell.location,
+                hint="lock without --by-name where its registry can be reached"
+                + (f', or add "python{cell.python}" to `apt`' if facts.python == cell.python else ""),
+            )
+        return LockedBase(
+            kind=cell.base.kind,
+            source=cell.base.source,
+            interpreter=interpreter if self.strict else "",
+            glibc=facts.glibc or _COMMON_GLIBC,
+        )
+
+
+def _interpreter(cell: Cell, facts: BaseFacts) -> str:
+    """Where the cell's Python is, by the base's name and by what the spec installs; empty when neither says."""
+    if not cell.python or ".".join(facts.python.split(".")[:2]) != cell.python:
+        return ""
+    if facts.family == "python":  # docker-library builds its own
+        return f"/usr/local/bin/python{cell.python}"
+    if facts.family == "ngc-pytorch" or any(_BRINGS_PYTHON.match(name) for name in cell.apt):
+        return f"/usr/bin/python{cell.python}"
+    return ""  # the system's own release of Python, which is not in its images unless installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

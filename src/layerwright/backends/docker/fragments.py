@@ -86,14 +86,15 @@ def run(commands: Sequence[str], *, mounts: Sequence[str] = ()) -> str:
 
 
 def pinned(debs: Iterable[Deb], architecture: str) -> list[str]:
-    """Packages as apt-get takes them, at their very versions.
+    """Packages as apt-get takes them, at their very versions where the lock has them.
 
     Args:
         debs: what to install.
         architecture: the image's, in Debian's words.
     """
     return [
-        f"{deb.name}{'' if deb.architecture in {'all', architecture} else ':' + deb.architecture}={deb.version}"
+        f"{deb.name}{'' if deb.architecture in {'all', architecture} else ':' + deb.architecture}"
+        f"{'=' + deb.version if deb.version else ''}"
         for deb in debs
     ]
 

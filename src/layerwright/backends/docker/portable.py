@@ -57,6 +57,10 @@ __all__ = ["write_portable"]
 _LONGEST_LINE: Final = 65535
 """Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
 
+_UNPINNED: Final = (
+    "At the versions of the day: the lock does not have them, since it has not looked into the base."
+)
+
 # What of a Debian base the spec asked for: Python's own packages, and the time zones.
 _ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
 
@@ -188,6 +192,7 @@ def _system(cell: CellPlan, parts: _Parts, own: Secrets) -> list[str]:
         lines += [
             "",
             *comment(f"Debian packages: {' '.join(step.requested)}, with all that they need."),
+            *(comment(_UNPINNED) if any(not deb.sha256 for deb in step.debs) else ()),
             apt_install(pinned(step.debs, architecture), own),
         ]
     return lines
@@ -202,6 +207,12 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
                 "The base: Docker's official image of the release. (layerwright makes its own, from locked packages:",
                 f"{len(base.debs)} of them. Here only those named below are locked; the others are of the day on which",
                 f"that image was made. To fix them too: {name}@sha256:….)",
+            ]
+        case "registry" if not base.digest:
+            name = base.source
+            told = [
+                "The base, by its name: the lock has no digest of it, since it was made without asking its registry.",
+                "What the name stands for may change; `layerwright lock` pins it where the registry can be reached.",
             ]
         case "registry":
             name = f"{base.source.partition('@')[0]}@{base.digest}"

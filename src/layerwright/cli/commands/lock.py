@@ -27,6 +27,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="take the newest versions: of the named packages, or of everything",
     )
+    parser.add_argument(
+        "--by-name",
+        action="store_true",
+        help="take bases of registries by their names, without pulling them: such a lock can be checked, planned and "
+        "rendered; a build locks again",
+    )
     parser.set_defaults(handler=_lock, makes_images=True)
 
 
@@ -45,7 +51,7 @@ def _lock(context: Context, options: argparse.Namespace) -> int:
         else:
             terminal.print(f"{file.name} is up to date")
         return 1 if stale else 0
-    outcome = update_lock(context.session, upgrade=options.upgrade)
+    outcome = update_lock(context.session, upgrade=options.upgrade, by_name=options.by_name)
     context.reporter.close()
     lines = [describe(change) for change in outcome.changes]
     if terminal.json:
