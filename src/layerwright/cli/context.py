@@ -31,7 +31,9 @@ class Context(Struct, frozen=True, kw_only=True):
             UsageError: the current folder is gone.
         """
         host = HostEnvironment.gather(variables)
-        if host.uid != 0 and getattr(options, "makes_images", False):
+        # Podman makes a namespace of its own for the caller, which works from outside of ours only.
+        apart = getattr(options, "makes_images", False) and getattr(options, "engine", "") != "podman"
+        if host.uid != 0 and apart:
             from layerwright.sandbox.namespace import enter_namespace  # noqa: PLC0415 - for ordinary users only
 
             # Early, while there is one thread: the store's trees belong to many users, as images do.

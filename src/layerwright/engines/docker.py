@@ -40,6 +40,11 @@ class EngineVersion:
         containerd_store: images are kept by containerd (an option since 24, the default of fresh installations
             since 29) rather than by Docker's own graph drivers.
         platform: ``linux/amd64``.
+        rootless: it runs without root: its containers' root is whoever runs it.
+        remapped: ids in containers are others outside (``userns-remap``).
+        runtimes: names of the OCI runtimes it knows.
+        cdi_folders: where it looks for device specifications; empty when it does not (before 25, or turned off).
+        processors: of its machine; 0 when it does not say.
     """
 
     version: str
@@ -48,6 +53,11 @@ class EngineVersion:
     storage: str
     containerd_store: bool
     platform: str
+    rootless: bool = False
+    remapped: bool = False
+    runtimes: tuple[str, ...] = ()
+    cdi_folders: tuple[str, ...] = ()
+    processors: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +339,7 @@ def _ask_version(transport: Transport) -> EngineVersion:
     # With the containerd store "DriverStatus" has the row ["driver-type", "io.containerd.snapshotter.v1"].
     rows = info.get("DriverStatus") or []
     containerd = any("io.containerd.snapshotter" in str(row) for row in rows)
+    security = {str(row).partition(",")[0] for row in info.get("SecurityOptions") or ()}
     return EngineVersion(
         version=str(version.get("Version", "")),
         api=f"/v{api[0]}.{api[1]}",
@@ -336,7 +347,16 @@ def _ask_version(transport: Transport) -> EngineVersion:
         storage=driver,
         containerd_store=containerd,
         platform=f"{version.get('Os', 'linux')}/{version.get('Arch', '')}",
+        rootless="name=rootless" in security,
+        remapped="name=userns" in security,
+        runtimes=tuple(str(name) for name in _mapping(info.get("Runtimes"))),
+        cdi_folders=tuple(str(folder) for folder in info.get("CDISpecDirs") or ()),
+        processors=int(info.get("NCPU") or 0),
     )
+
+
+def _mapping(document: object) -> Mapping[str, object]:
+    return document if isinstance(document, dict) else {}
 
 
 def _numbers(text: object) -> tuple[int, int]:

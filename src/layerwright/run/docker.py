@@ -1,87 +1,84 @@
 """Runs a program in an image with Docker, as the caller."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from layerwright.core.errors import RunStartError
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import find_program, foreground
+from layerwright.run.command_line import Dialect, engine_argv, own_variables
 from layerwright.run.files import own_mounts
-from layerwright.run.invocation import Invocation, MountPoint
+from layerwright.run.invocation import Invocation
 
-__all__ = ["docker_argv", "run_docker"]
+if TYPE_CHECKING:
+    from layerwright.engines.docker import EngineVersion
+
+__all__ = ["docker_dialect", "engine_client", "run_in_engine"]
+
+_CLIENT: Final = ("HOME", "PATH", "USER", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DOCKER_*")
 
 
-def run_docker(invocation: Invocation, reference: str, *, host: HostEnvironment, scratch: Path) -> int:
-    """Run the program in the foreground, in a container that is removed afterwards.
+def docker_dialect(version: "EngineVersion") -> Dialect:
+    """How this Docker is asked.
+
+    An engine that runs without root maps its container's root to the caller, so root is who the program must be there;
+    one that maps ids (``userns-remap``) is asked not to, since files would belong to ids nobody has.
+    """
+    return Dialect(
+        name="docker",
+        client_variables=_CLIENT,
+        identity=("--user", "0:0") if version.rootless else (),
+        options=("--userns", "host") if version.remapped else (),
+    )
+
+
+def engine_client(name: str, host: HostEnvironment) -> Path:
+    """The client on the search path.
+
+    Raises:
+        RunStartError: there is none.
+    """
+    client = find_program(name, host.path)
+    if client is None:
+        raise RunStartError(
+            f"there is no {name} client on PATH", hint="install one, or run natively: --engine native"
+        )
+    return client
+
+
+def run_in_engine(
+    invocation: Invocation,
+    image: str,
+    *,
+    dialect: Dialect,
+    options: Sequence[str],
+    host: HostEnvironment,
+    scratch: Path,
+    detached: Sequence[str] = (),
+) -> int:
+    """Run the program in a container: in the foreground, removed afterwards, or one that stays.
 
     Args:
         invocation: what to run.
-        reference: the image in the engine.
-        host: where the client is looked for.
-        scratch: folder for HOME and the files that name the caller.
+        image: name or id in the engine.
+        dialect: the engine's words.
+        options: further options, such as those for devices.
+        host: where the client is looked for, and its environment.
+        scratch: folder for HOME and the files that name the caller; it must live as long as the container.
+        detached: options of a container that stays.
 
     Returns:
-        The program's exit status; Docker's own 125, 126 and 127 mean what they mean there.
+        The program's exit status; the engine's own 125, 126 and 127 mean what they mean there.
 
     Raises:
         RunStartError: there is no client.
     """
-    client = find_program("docker", host.path)
-    if client is None:
-        raise RunStartError(
-            "there is no docker client on PATH", hint="install one, or run natively: --engine native"
-        )
+    client = engine_client(dialect.name, host)
     mounts = (*own_mounts(invocation, scratch), *invocation.mounts)
-    argv = docker_argv(invocation, reference, client=client, mounts=mounts)
-    return foreground(argv, env={**host.variables, **invocation.env, **_clients_own(host.variables)})
-
-
-def _clients_own(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables that the client itself needs: the program's values of these names go onto the command line."""
-    return {name: value for name, value in variables.items() if name in _CLIENT or name.startswith("DOCKER_")}
-
-
-_CLIENT = frozenset({"HOME", "PATH", "USER", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"})
-
-
-def docker_argv(
-    invocation: Invocation, reference: str, *, client: Path, mounts: tuple[MountPoint, ...]
-) -> list[str]:
-    """The client's command line.
-
-    Values of variables are passed by the client's own environment, where other users cannot read them, but for those
-    that the client needs with its own value.
-    """
-    identity = invocation.identity
-    argv = [str(client), "run", "--rm", "--init", "--interactive"]
-    if invocation.terminal:
-        argv.append("--tty")
-    argv += ["--user", f"{identity.uid}:{identity.gid}"]
-    for group in identity.groups:
-        argv += ["--group-add", str(group)]
-    argv += ["--workdir", invocation.workdir, "--hostname", invocation.hostname]
-    if not invocation.network:
-        argv += ["--network", "none"]
-    if invocation.shm_size:
-        argv += ["--shm-size", str(invocation.shm_size)]
-    if invocation.gpus != "none":
-        # Docker reads the value as CSV, so a list of devices must be one quoted field (docker/cli ``opts/gpus.go``).
-        gpus = invocation.gpus
-        argv += ["--gpus", f'"{gpus}"' if "," in gpus else gpus]
-    for mount in mounts:
-        argv += ["--mount", _mount(mount)]
-    for name, value in sorted(invocation.env.items()):
-        kept = name in _CLIENT or name.startswith("DOCKER_")
-        argv += ["--env", f"{name}={value}" if kept else name]
-    return [*argv, "--entrypoint", invocation.argv[0], reference, *invocation.argv[1:]]
-
-
-def _mount(mount: MountPoint) -> str:
-    """``--mount`` takes comma-separated fields, quoted as CSV (docker/cli ``opts/mount.go``)."""
-    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    if mount.read_only:
-        fields.append("readonly")
-    return ",".join(
-        '"' + field.replace('"', '""') + '"' if '"' in field or "," in field else field for field in fields
+    argv = engine_argv(
+        invocation, image, client=client, dialect=dialect, mounts=mounts, options=options, detached=detached
     )
+    own = own_variables(dialect, tuple(invocation.env))
+    theirs = {name: value for name, value in invocation.env.items() if name not in own}
+    return foreground(argv, env={**host.variables, **theirs})

@@ -8,12 +8,13 @@ __all__ = ["group_text", "own_mounts", "passwd_text"]
 
 
 def own_mounts(invocation: Invocation, scratch: Path) -> tuple[MountPoint, ...]:
-    """Write the files and an empty home into ``scratch``.
+    """Write the files, and an empty home where none is kept, into ``scratch``; what is there already stays.
 
     They belong to the caller because we run for the caller: as themselves, or as root of their own namespace.
     """
-    home = scratch / "home"
-    home.mkdir(mode=0o700)
+    home = invocation.home or scratch / "home"
+    if invocation.home is None:
+        home.mkdir(mode=0o700, exist_ok=True)
     mounts = [MountPoint(source=home, target=invocation.identity.home)]
     for name, text in (("passwd", invocation.passwd), ("group", invocation.group)):
         path = scratch / name
@@ -38,26 +39,36 @@ def passwd_text(image: str, identity: Identity) -> str:
 
 
 def group_text(image: str, identity: Identity, names: dict[int, str]) -> str:
-    """The image's ``/etc/group`` with a name for each of the caller's groups.
+    """The image's ``/etc/group`` with a name for each of the caller's groups, and the caller as a member of it.
+
+    Membership counts when a program is started in the container later (``docker exec`` and ``podman exec`` read it).
 
     Args:
         image: the image's file.
         identity: the caller.
         names: the host's names of groups by id.
     """
-    lines = [line for line in image.splitlines() if line]
-    known_ids = {line.split(":")[2] for line in lines if line.count(":") >= 3}  # noqa: PLR2004 - group(5)
-    known_names = {line.split(":")[0] for line in lines}
-    for gid in (identity.gid, *identity.groups):
-        if str(gid) in known_ids:
+    lines = []
+    missing = dict.fromkeys((identity.gid, *identity.groups))
+    known = set()
+    for line in image.splitlines():
+        fields = line.split(":")
+        if len(fields) != 4 or not fields[2].isdecimal():  # noqa: PLR2004 - group(5)
+            lines += [line] if line else []
             continue
+        known.add(fields[0])
+        gid = int(fields[2])
+        if gid in missing:
+            del missing[gid]
+            if gid != identity.gid and identity.name not in fields[3].split(","):
+                fields[3] = f"{fields[3]},{identity.name}".lstrip(",")
+        lines.append(":".join(fields))
+    for gid in missing:
         name = names.get(gid) or f"group{gid}"
-        if name in known_names:
+        if name in known:
             name = f"group{gid}"
-        members = identity.name if gid != identity.gid else ""
-        lines.append(f"{name}:x:{gid}:{members}")
-        known_names.add(name)
-        known_ids.add(str(gid))
+        lines.append(f"{name}:x:{gid}:{identity.name if gid != identity.gid else ''}")
+        known.add(name)
     return "\n".join(lines) + "\n"
 
 

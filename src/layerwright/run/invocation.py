@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
@@ -12,6 +13,8 @@ __all__ = [
     "Identity",
     "Invocation",
     "MountPoint",
+    "Resources",
+    "parse_cpu_set",
     "parse_mount",
     "parse_size",
     "parse_variable",
@@ -52,6 +55,32 @@ class MountPoint(Struct, frozen=True, kw_only=True):
     read_only: bool = False
 
 
+class Resources(Struct, frozen=True, kw_only=True):
+    """What a container may use; 0 and empty text mean that nothing is said.
+
+    Attributes:
+        network: ``none``, ``default`` (the engine's own) or ``host``.
+        ipc: ``private`` or ``host``.
+        shm_size: bytes of ``/dev/shm``.
+        cpus: processors' worth of time, ``1.5``.
+        cpu_set: which processors, ``0-3,8``.
+        memory: bytes.
+        ulimits: ``SOFT`` or ``SOFT:HARD`` by name; -1 is unlimited.
+        privileged: with the rights of the machine's root.
+        stop_timeout: seconds before the end by force; -1 when nothing is said.
+    """
+
+    network: Literal["none", "default", "host"] = "default"
+    ipc: Literal["private", "host"] = "private"
+    shm_size: int = 0
+    cpus: str = ""
+    cpu_set: str = ""
+    memory: int = 0
+    ulimits: Mapping[str, str] = field(default_factory=dict)
+    privileged: bool = False
+    stop_timeout: int = -1
+
+
 class Invocation(Struct, frozen=True, kw_only=True):
     """One start of a program in an image.
 
@@ -61,12 +90,13 @@ class Invocation(Struct, frozen=True, kw_only=True):
         workdir: absolute path in the container.
         mounts: host paths, in mount order.
         identity: whom it runs as.
-        network: False cuts it off.
         terminal: give it our terminal; only true when there is one.
-        shm_size: bytes of ``/dev/shm``; 0 for the engine's default.
-        hostname: what the container calls itself.
         passwd, group: the text of these files, with the caller in them.
+        resources: what it may use.
+        accelerator: whose devices: ``cpu``, ``nvidia`` or ``mthreads``.
         gpus: ``none``, ``all``, a number, or ``device=0,1``.
+        home: folder that is HOME and stays; None for an empty one that goes with the container.
+        hostname: what the container calls itself.
     """
 
     argv: tuple[str, ...]
@@ -74,12 +104,13 @@ class Invocation(Struct, frozen=True, kw_only=True):
     workdir: str
     mounts: tuple[MountPoint, ...]
     identity: Identity
-    network: bool
     terminal: bool
     passwd: str
     group: str
+    resources: Resources = Resources()
+    accelerator: str = "cpu"
     gpus: str = "none"
-    shm_size: int = 0
+    home: Path | None = None
     hostname: str = "layerwright"
 
 
@@ -154,3 +185,25 @@ def parse_size(text: str) -> int:
     if not number.isdigit() or unit not in _UNITS:
         raise UsageError(f"{text!r} is no size", hint="write it as Docker does: 8g, 512m")
     return int(number) * _UNITS[unit]
+
+
+def parse_cpu_set(text: str) -> frozenset[int]:
+    """Numbers of processors from ``0-3,8``, the kernel's notation for lists (cpuset(7)).
+
+    Raises:
+        UsageError: it is none.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(f"{text!r} is no list of processors", hint="write it as 0-3,8")
+        low, high = int(first), int(last or first)
+        if high < low or high > _MOST_CPUS:
+            raise UsageError(f"{text!r} is no list of processors", hint="write the lower number first")
+        found.update(range(low, high + 1))
+    return frozenset(found)
+
+
+_MOST_CPUS = 8192
+"""CONFIG_NR_CPUS of the largest kernels (arch/x86/Kconfig, MAXSMP)."""

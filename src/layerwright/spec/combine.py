@@ -65,9 +65,20 @@ class Combined:
         return RunOptions(
             gpus=last(lambda options: options.gpus, below.gpus),
             shm_size=last(lambda options: options.shm_size, below.shm_size),
+            ipc=last(lambda options: options.ipc, below.ipc),
+            network=last(lambda options: options.network, below.network),
+            cpus=last(lambda options: options.cpus, below.cpus),
+            cpu_set=last(lambda options: options.cpu_set, below.cpu_set),
+            memory=last(lambda options: options.memory, below.memory),
+            ulimits={
+                **below.ulimits,
+                **{name: value for part in self.parts for name, value in part.options.ulimits.items()},
+            },
+            privileged=last(lambda options: options.privileged, below.privileged),
             groups=unique((*below.groups, *self.every(lambda part: part.options.groups))),
             mounts=tuple(mounts.values()),
-            network=last(lambda options: options.network, below.network),
+            keep_home=last(lambda options: options.keep_home, below.keep_home),
+            stop_timeout=last(lambda options: options.stop_timeout, below.stop_timeout),
         )
 
 

@@ -96,7 +96,10 @@ class Index(Struct, frozen=True, kw_only=True):
         name: name in the spec; the only thing that reaches the lock.
         url: address without credentials, or a folder for ``flat``.
         format: ``simple`` (PEP 503/691) or ``flat`` (a page or folder of links, as pip's find-links).
-        credentials: ``""`` for none, ``netrc``, ``keyring``, ``pip.conf`` or ``env:NAME`` (``user:password``).
+        credentials: ``""`` for none, ``netrc``, ``keyring``, ``pip.conf``, ``env:NAME`` or ``file:PATH``
+            (``user:password``).
+        ca: file with the certificates this index is trusted by; empty for the system's.
+        insecure: ``http`` for no encryption, ``certificate`` for any certificate, empty for neither.
         default: replaces PyPI for this spec.
         explicit: used only for packages named in ``packages``.
         packages: normalized names that must come from this index.
@@ -106,6 +109,8 @@ class Index(Struct, frozen=True, kw_only=True):
     url: str
     format: Literal["simple", "flat"] = "simple"
     credentials: str = ""
+    ca: str = ""
+    insecure: Literal["", "http", "certificate"] = ""
     default: bool = False
     explicit: bool = False
     packages: tuple[str, ...] = ()
@@ -113,11 +118,16 @@ class Index(Struct, frozen=True, kw_only=True):
 
 
 class Secret(Struct, frozen=True, kw_only=True):
-    """A value for run steps, read on the host when needed: from ``env`` or ``file``, the other empty."""
+    """A value for run steps, read on the host when needed: from ``env`` or ``file``, the other empty.
+
+    Attributes:
+        required: False when it may be missing and is empty then.
+    """
 
     name: str
     env: str = ""
     file: str = ""
+    required: bool = True
     location: Location
 
 
@@ -168,13 +178,36 @@ class Mount(Struct, frozen=True, kw_only=True):
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
-    """How ``run`` starts the image; empty text means the engine's default."""
+    """How ``run`` starts the image; empty text means the engine's default.
 
-    gpus: str = "none"
+    Attributes:
+        gpus: ``none``, ``all``, a number or ``device=0,1``; empty when nothing is said.
+        shm_size, memory: sizes as Docker writes them.
+        ipc: ``private`` or ``host``.
+        network: False for none, ``host`` for the machine's own.
+        cpus: processors' worth of time.
+        cpu_set: which processors, ``0-3,8``.
+        ulimits: ``SOFT`` or ``SOFT:HARD`` by the limit's name.
+        privileged: with the rights of the machine's root.
+        groups: more groups, by name or number.
+        mounts: in order.
+        keep_home: HOME outlives the run: True in a folder of the caller's, or a folder's path.
+        stop_timeout: seconds before a container is ended by force; -1 for the engine's own.
+    """
+
+    gpus: str = ""
     shm_size: str = ""
+    ipc: Literal["private", "host"] = "private"
+    network: bool | Literal["host"] = True
+    cpus: str = ""
+    cpu_set: str = ""
+    memory: str = ""
+    ulimits: Mapping[str, str] = field(default_factory=dict)
+    privileged: bool = False
     groups: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
-    network: bool = True
+    keep_home: bool | str = False
+    stop_timeout: int = -1
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -247,6 +280,7 @@ class Spec(Struct, frozen=True, kw_only=True):
         cells: by name; parents stand before their children.
         indexes: by name, in the order declared.
         secrets: by name.
+        leaks_allow: patterns of paths in images that the leak scan's rules let pass.
     """
 
     file: str
@@ -255,3 +289,4 @@ class Spec(Struct, frozen=True, kw_only=True):
     cells: Mapping[str, Cell]
     indexes: Mapping[str, Index] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    leaks_allow: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["recall", "recall_start", "remember"]
 
-_KIND = "builds-2"
+_KIND = "builds-3"
 
 
 def _key(session: Session, images: Sequence[str]) -> str:

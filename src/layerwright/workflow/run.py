@@ -1,34 +1,46 @@
 """Run a program in an image of the spec: build what is not up to date, then start it as the caller."""
 
+import os
 import posixpath
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from layerwright.core.errors import UsageError
-from layerwright.core.events import Warned
+from layerwright.core.events import Notice, Warned
+from layerwright.run.caches import cache_variables
 from layerwright.run.files import group_text, passwd_text
-from layerwright.guest import cache_folder
 from layerwright.run.invocation import (
     Identity,
     Invocation,
     MountPoint,
+    Resources,
+    parse_cpu_set,
     parse_mount,
     parse_size,
     parse_variable,
     resolve_groups,
 )
+from layerwright.spec.model import RunOptions
+from layerwright.workflow.homes import kept_home
 from layerwright.workflow.memo import recall_start
 from layerwright.workflow.session import Session
-from layerwright.workflow.start import Start, kept_trees, name_in_docker, start_of
+from layerwright.workflow.start import Start, kept_trees, start_of
 
 if TYPE_CHECKING:
-    from layerwright.backends.base import BuiltImage
-    from layerwright.workflow.build import Built
+    from layerwright.run.command_line import Dialect
+    from layerwright.workflow.engines import EngineImage
 
-__all__ = ["RunRequest", "run_image"]
+__all__ = [
+    "PreparedStart",
+    "RunRequest",
+    "check_resources",
+    "make_invocation",
+    "prepare_start",
+    "run_image",
+]
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -38,13 +50,15 @@ class RunRequest(Struct, frozen=True, kw_only=True):
         image: image or cell; empty for the only one there is.
         arguments: for the entrypoint, untouched.
         entrypoint: replaces the image's; None keeps it, empty means the arguments are the program.
-        engine: ``native`` or ``docker``.
+        engine: ``native``, ``docker`` or ``podman``.
         env: ``NAME=VALUE`` or ``NAME``.
         mounts: ``FROM:TO[:ro]``.
         workdir: replaces the image's, empty to keep it.
         network: False cuts the program off.
         locked: the lock may not be changed.
         terminal: standard input and output are a terminal.
+        gpus: replaces the spec's, empty to keep it.
+        keep_home: keep HOME from run to run, whatever the spec says.
     """
 
     image: str
@@ -57,6 +71,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     network: bool
     locked: bool
     terminal: bool
+    gpus: str = ""
+    keep_home: bool = False
 
 
 def run_image(session: Session, request: RunRequest, *, before_start: Callable[[], None]) -> int:
@@ -71,80 +87,83 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
         The program's exit status.
     """
     names = (request.image,) if request.image else ()
+    if request.engine != "native":
+        return _in_engine(session, request, names, before_start)
     start = recall_start(session, names)
-    if request.engine == "docker":
-        return _in_docker(session, request, names, start, before_start)
     trees = None if start is None else kept_trees(session, start)
     if start is None or trees is None:
-        built = _build(session, request, names)
-        start, trees = start_of(built.spec, _image(built)), _extracted(session, _image(built))
+        from layerwright.workflow.engines import build_one, extracted  # noqa: PLC0415 - start-up
+
+        built, image = build_one(session, names, locked=request.locked, whole=False)
+        start, trees = start_of(built.spec, image), extracted(session, image)
     from layerwright.run.native import run_native  # noqa: PLC0415 - start-up
     from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
 
     invocation = make_invocation(session, start, request, [path for path, _ in trees])
+    check_resources(session, start, invocation, os.cpu_count() or 1)
     with session.store.scratch() as scratch:
         return run_native(
             invocation,
             trees,
             capabilities=sandbox_capabilities(session),
             scratch=scratch,
+            reporter=session.reporter,
             before_start=before_start,
         )
 
 
-def _build(session: Session, request: RunRequest, names: tuple[str, ...]) -> "Built":
-    """Build the one image, and remember that for the next start."""
-    from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
-    from layerwright.workflow.report import outcome_document  # noqa: PLC0415 - start-up
-
-    wanted = BuildRequest(images=names, locked=request.locked, single=True, whole=request.engine == "docker")
-    built = build_images(session, wanted)
-    if built.outcome.failures:
-        raise built.outcome.failures[0].error
-    keep_in_mind(session, wanted, built, outcome_document(built.outcome))
-    return built
-
-
-def _image(built: "Built") -> "BuiltImage":
-    (image,) = built.outcome.images
-    return image
-
-
-def _extracted(
-    session: Session, image: "BuiltImage", *, system: bool = False
-) -> tuple[tuple[Path, bool], ...]:
-    """The image's trees, bottom first, each with whether a program may write through it; as ``kept_trees``."""
-    from layerwright.backends.native.blobs import layer_trees  # noqa: PLC0415 - start-up
-
-    return tuple(
-        (path, layer.private)
-        for layer in image.layers
-        if layer.private or not system
-        for path in layer_trees(session.store, layer, as_root=session.host.uid == 0)
-    )
-
-
-def _in_docker(
-    session: Session,
-    request: RunRequest,
-    names: tuple[str, ...],
-    start: Start | None,
-    before_start: Callable[[], None],
+def _in_engine(
+    session: Session, request: RunRequest, names: tuple[str, ...], before_start: Callable[[], None]
 ) -> int:
-    from layerwright.run.docker import run_docker  # noqa: PLC0415 - start-up
+    from layerwright.run.docker import run_in_engine  # noqa: PLC0415 - start-up
+    from layerwright.workflow.engines import ready_image  # noqa: PLC0415 - start-up
 
-    trees = None if start is None else kept_trees(session, start, system=True)
-    if start is None or trees is None or not name_in_docker(session, start):
-        from layerwright.workflow.outputs import load_into_docker  # noqa: PLC0415 - start-up
-
-        built = _build(session, request, names)
-        image = _image(built)
-        start, trees = start_of(built.spec, image), _extracted(session, image, system=True)
-        load_into_docker(session, image)
-    invocation = make_invocation(session, start, request, [path for path, _ in trees])
+    ready = ready_image(session, request.engine, names, locked=request.locked)
+    prepared = prepare_start(session, ready, request)
     with session.store.scratch() as scratch:
         before_start()
-        return run_docker(invocation, start.references[0], host=session.host, scratch=scratch)
+        return run_in_engine(
+            prepared.invocation,
+            ready.image,
+            dialect=prepared.dialect,
+            options=prepared.options,
+            host=session.host,
+            scratch=scratch,
+        )
+
+
+class PreparedStart(Struct, frozen=True, kw_only=True):
+    """A start in an engine, with everything looked at that could stand in its way.
+
+    Attributes:
+        invocation: what is run.
+        dialect: the engine's words.
+        options: those that hand devices over.
+    """
+
+    invocation: Invocation
+    dialect: "Dialect"
+    options: tuple[str, ...]
+
+
+def prepare_start(session: Session, ready: "EngineImage", request: RunRequest) -> PreparedStart:
+    """Put image, spec, command line and engine together.
+
+    Raises:
+        UsageError: something that was said cannot be.
+        RunStartError: the machine lacks what the start needs.
+    """
+    from layerwright.run.accelerators import grant_devices  # noqa: PLC0415 - start-up
+
+    invocation = make_invocation(session, ready.start, request, ready.trees)
+    check_resources(session, ready.start, invocation, ready.processors)
+    dialect = ready.dialect(session, invocation.identity)
+    grant = grant_devices(invocation.gpus, invocation.accelerator, ready.engine, host=session.host)
+    asked = {text.partition("=")[0] for text in request.env}
+    env = grant.applied(invocation.env, asked)
+    return PreparedStart(
+        invocation=structs.replace(invocation, env=env), dialect=dialect, options=grant.options
+    )
 
 
 def make_invocation(session: Session, start: Start, request: RunRequest, trees: Sequence[Path]) -> Invocation:
@@ -183,14 +202,78 @@ def make_invocation(session: Session, start: Start, request: RunRequest, trees: 
         workdir=workdir,
         mounts=_mounts(session, start, workdir, request),
         identity=identity,
-        network=request.network and start.options.network,
         terminal=request.terminal,
-        gpus=start.options.gpus,
-        shm_size=parse_size(start.options.shm_size),
+        resources=_resources(start.options, network=request.network),
+        accelerator=start.accelerator,
+        gpus=_gpus(session, start, request),
+        home=kept_home(session.host, start, start.options.keep_home or request.keep_home),
         hostname=start.cell[:63],
         passwd=passwd_text(_read(trees, "etc/passwd"), identity),
         group=group_text(_read(trees, "etc/group"), identity, _group_names(identity)),
     )
+
+
+def _resources(options: RunOptions, *, network: bool) -> Resources:
+    connected: Literal["none", "default", "host"] = "host" if options.network == "host" else "default"
+    return Resources(
+        network=connected if network and options.network else "none",
+        ipc=options.ipc,
+        shm_size=parse_size(options.shm_size),
+        cpus=options.cpus,
+        cpu_set=options.cpu_set,
+        memory=parse_size(options.memory),
+        ulimits=options.ulimits,
+        privileged=options.privileged,
+        stop_timeout=options.stop_timeout,
+    )
+
+
+def _gpus(session: Session, start: Start, request: RunRequest) -> str:
+    """Which GPUs; an image made for some that gets none by nobody's word is told of."""
+    gpus = request.gpus or start.options.gpus
+    if not gpus and start.accelerator != "cpu":
+        session.reporter(
+            Notice(
+                message=f"{start.cell} is made for {start.accelerator} and gets no GPU, since nothing says which: "
+                "--gpus all, or `gpus` in its [run] table"
+            )
+        )
+    return gpus or "none"
+
+
+def check_resources(session: Session, start: Start, invocation: Invocation, processors: int) -> None:
+    """Compare what is asked for with the machine.
+
+    Args:
+        session: is told of what makes no sense together.
+        start: the image.
+        invocation: what is asked for.
+        processors: of the machine it runs on.
+
+    Raises:
+        UsageError: processors that the machine does not have are asked for.
+    """
+    resources = invocation.resources
+    there = f"this machine has {processors} (0-{processors - 1})"
+    if resources.cpu_set and max(parse_cpu_set(resources.cpu_set)) >= processors:
+        raise UsageError(
+            f"`cpu_set` is {resources.cpu_set}, and {there}",
+            where=start.location,
+            hint=f'say cpu_set = "0-{processors - 1}", or leave it out',
+        )
+    if resources.cpus and float(resources.cpus) > processors:
+        raise UsageError(
+            f"`cpus` is {resources.cpus}, and {there}",
+            where=start.location,
+            hint="ask for no more than there are, or leave it out",
+        )
+    if resources.ipc == "host" and resources.shm_size:
+        session.reporter(
+            Warned(
+                message='`shm_size` means nothing with `ipc = "host"`: the container sees the machine\'s own /dev/shm',
+                hint="leave one of them out; data loaders need `shm_size` alone",
+            )
+        )
 
 
 def _read(trees: Sequence[Path], path: str) -> str:
@@ -203,9 +286,13 @@ def _read(trees: Sequence[Path], path: str) -> str:
 
 
 def _environment(session: Session, start: Start, identity: Identity, request: RunRequest) -> dict[str, str]:
-    env = {**start.env, "HOME": identity.home, "USER": identity.name}
-    for name in start.writable:
-        env[name] = f"{identity.home}/.cache/{cache_folder(name)}"
+    env = {
+        **start.env,
+        "HOME": identity.home,
+        "USER": identity.name,
+        "LOGNAME": identity.name,
+        **cache_variables(identity.home, declared=start.writable, known=start.env),
+    }
     if request.terminal and "TERM" in session.host.variables:
         env["TERM"] = session.host.variables["TERM"]
     for text in request.env:

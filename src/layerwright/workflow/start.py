@@ -13,6 +13,7 @@ from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
     from layerwright.backends.base import BuiltImage
+    from layerwright.engines.docker import DockerEngine
     from layerwright.spec.model import Spec
 
 __all__ = ["Start", "kept_trees", "name_in_docker", "start_of"]
@@ -34,6 +35,7 @@ class Start(Struct, frozen=True, kw_only=True):
         command: the image's.
         writable: variables that name a folder the caller can write to.
         options: how the spec wants it started.
+        accelerator: what it computes on.
         trees: of each layer, bottom first: the store's keys of its extracted trees, and whether a program could
             write through them.
     """
@@ -50,6 +52,7 @@ class Start(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     writable: tuple[str, ...]
     options: RunOptions
+    accelerator: str = "cpu"
     trees: tuple[tuple[tuple[str, ...], bool], ...]
 
 
@@ -70,6 +73,7 @@ def start_of(spec: "Spec", image: "BuiltImage") -> Start:
         command=tuple(settings.command),
         writable=tuple(cell.writable),
         options=cell.run_options,
+        accelerator=cell.accelerator,
         trees=tuple((layer.trees or (layer.diff_id.hex,), layer.private) for layer in image.layers),
     )
 
@@ -99,15 +103,12 @@ def kept_trees(
     return tuple(found)
 
 
-def name_in_docker(session: Session, start: Start) -> bool:
-    """Give the image its names in the local Docker engine, if that has the image.
+def name_in_docker(start: Start, engine: "DockerEngine") -> bool:
+    """Give the image its names in a Docker engine, if that has the image.
 
     Raises:
-        EngineError: there is no engine, or it fails.
+        EngineError: the engine fails.
     """
-    from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
-
-    engine = find_docker(session.host)
     identifier = start.digest if engine.version.containerd_store else start.config_digest
     if engine.inspect(identifier) is None:
         return False

@@ -1,12 +1,18 @@
 """``layerwright run`` and ``layerwright shell``."""
 
 import argparse
+import re
 import sys
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
 
-__all__ = ["add"]
+__all__ = ["SHELL", "add", "add_start_options", "gpus"]
+
+SHELL = ("/bin/sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
+"""A shell: bash where the image has it."""
+
+_GPUS = re.compile("none|all|[1-9][0-9]*|(?:device=)?[A-Za-z0-9:-]+(?:,[A-Za-z0-9:-]+)*")
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -42,7 +48,14 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=["native", "docker"], default="native", help="what runs it")
+    parser.add_argument(
+        "--engine", choices=["native", "docker", "podman"], default="native", help="what runs it"
+    )
+    add_start_options(parser)
+
+
+def add_start_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what every start of a program takes."""
     parser.add_argument(
         "--env", "-e", action="append", default=[], metavar="NAME[=VALUE]", help="set or pass on a variable"
     )
@@ -56,8 +69,29 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the current folder is here, not at the image's workdir",
     )
+    parser.add_argument(
+        "--gpus",
+        type=gpus,
+        default="",
+        metavar="WHICH",
+        help="none, all, a number of them, or device=0,1 (default: the spec's `gpus`)",
+    )
+    parser.add_argument(
+        "--keep-home",
+        action="store_true",
+        help="keep HOME and the caches in it, for the next run of the image",
+    )
     parser.add_argument("--no-network", action="store_true", help="no network for the program")
     parser.add_argument("--locked", action="store_true", help="fail when the lock is out of date")
+
+
+def gpus(text: str) -> str:
+    """Read ``--gpus``."""
+    if not _GPUS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not none, all, a number, or device=0,1")
+    if text in {"none", "all"} or text.isdecimal() or text.startswith("device="):
+        return text
+    return f"device={text}"
 
 
 def _run(context: Context, options: argparse.Namespace) -> int:
@@ -70,8 +104,7 @@ def _run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _shell(context: Context, options: argparse.Namespace) -> int:
-    script = "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"
-    return _start(context, options, [], ("/bin/sh", "-c", script))
+    return _start(context, options, [], SHELL)
 
 
 def _start(
@@ -90,5 +123,7 @@ def _start(
         network=not options.no_network,
         locked=options.locked,
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        gpus=options.gpus,
+        keep_home=options.keep_home,
     )
     return run_image(context.session, request, before_start=context.reporter.close)

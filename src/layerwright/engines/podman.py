@@ -1,0 +1,184 @@
+"""What can be asked of Podman: whether it has an image, a pull, names; and what kind of Podman it is.
+
+By its command line: there is no daemon to talk to, and the API service would have to be started first. A call takes
+20 to 50 ms.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from layerwright.core.errors import EngineError
+from layerwright.core.events import BytesMoved, Reporter
+from layerwright.engines.loopback import serve
+from layerwright.host.environment import HostEnvironment
+from layerwright.host.process import Completed, ProcessError, find_program, run
+from layerwright.oci.blobs import BlobSource
+from layerwright.oci.digest import Digest
+from layerwright.oci.image import Image
+
+__all__ = ["Podman", "Runner", "find_podman"]
+
+Runner = Callable[..., Completed]
+"""``host.process.run``, or a recorder in its place."""
+
+_QUICK: Final = 60.0
+_PULL_SECONDS: Final = 3600.0
+_ABSENT: Final = 1
+# Where podman looks by itself (containers-common, ``init_path``; distributions put the program elsewhere).
+_INITS: Final = (
+    "/usr/libexec/podman/catatonit",
+    "/usr/lib/podman/catatonit",
+    "/usr/local/libexec/podman/catatonit",
+    "/usr/local/lib/podman/catatonit",
+)
+# Static programs, so that they run in any image; Debian's ``tini`` is not one.
+_OTHER_INITS: Final = ("catatonit", "tini-static", "docker-init")
+
+
+class Podman(Struct, frozen=True, kw_only=True):
+    """A Podman on this machine, used by the caller.
+
+    Attributes:
+        program: absolute path.
+        host: its environment is the client's.
+        rootless: it runs without root, in the caller's user namespace.
+        runtime: ``runc`` or ``crun``; empty when it was not asked.
+        init: the program that is to be PID 1 where Podman would not find one by itself; empty for its own.
+    """
+
+    program: Path
+    host: HostEnvironment
+    rootless: bool
+    runtime: str = ""
+    init: str = ""
+    runner: Runner = run
+
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether the caller's groups can stay in force without root; crun alone can."""
+        return self.runtime == "crun"
+
+    def has(self, identifier: Digest) -> bool:
+        """Whether there is an image of this id, which is its config's digest.
+
+        Raises:
+            EngineError: Podman fails.
+        """
+        done = self._ask(["image", "exists", identifier.hex], check=False)
+        if done.status not in {0, _ABSENT}:
+            raise EngineError(f"podman does not work here\n{done.stderr.decode(errors='replace').strip()}")
+        return done.status == 0
+
+    def bring(
+        self,
+        image: Image,
+        blobs: BlobSource,
+        references: Sequence[str],
+        *,
+        reporter: Reporter | None = None,
+        task: str = "load",
+    ) -> None:
+        """Bring an image in: Podman pulls from a registry of this process the layers that it lacks.
+
+        Layers go as plain tars: the config, and so the image's id, is the same, and nothing is compressed for a way
+        of no length.
+
+        Args:
+            image: what to bring.
+            blobs: gives its layers.
+            references: ``name:tag`` for each name it gets.
+            reporter: gets ``BytesMoved`` when it is there.
+            task: the started task these belong to.
+
+        Raises:
+            EngineError: Podman refuses, or has another image afterwards.
+            IntegrityError: the bytes of a layer are not those of its digest.
+        """
+        if not self.has(image.config_digest):
+            with serve(image, blobs, layers="tar") as served:
+                try:
+                    self.pull(served.reference)
+                except EngineError:
+                    if served.failures:  # the true reason; Podman only saw a broken download
+                        raise served.failures[0] from None
+                    raise
+        if not self.has(image.config_digest):
+            raise EngineError(f"podman has another image than {image.config_digest} after its pull")
+        if reporter is not None:
+            reporter(BytesMoved(task=task, amount=sum(layer.tar_size for layer in image.layers)))
+        self.name(image.config_digest, references)
+
+    def pull(self, reference: str) -> None:
+        """Pull from a loopback address, without credentials or TLS.
+
+        Raises:
+            EngineError: Podman or the registry refuses.
+        """
+        self._ask(["pull", "--quiet", "--tls-verify=false", reference], timeout=_PULL_SECONDS)
+
+    def name(self, identifier: Digest, references: Sequence[str]) -> None:
+        """Give an image names.
+
+        Raises:
+            EngineError: Podman refuses.
+        """
+        self._ask(["tag", identifier.hex, *references])
+
+    def _ask(self, words: Sequence[str], *, check: bool = True, timeout: float = _QUICK) -> Completed:
+        try:
+            return self.runner(
+                [str(self.program), *words], env=self.host.variables, timeout=timeout, check=check
+            )
+        except ProcessError as error:
+            raise EngineError(f"podman could not {words[0]} the image\n{error.what}") from error
+
+
+def find_podman(host: HostEnvironment, *, ask_runtime: bool = False, runner: Runner = run) -> Podman:
+    """Find the caller's Podman.
+
+    Args:
+        host: the caller.
+        ask_runtime: learn its runtime too, which takes 0.1 s.
+        runner: starts it.
+
+    Raises:
+        EngineError: there is none, or it does not run.
+    """
+    program = find_program("podman", host.path)
+    if program is None:
+        raise EngineError("there is no podman on PATH", hint="as root: apt-get install podman")
+    found = Podman(
+        program=program, host=host, rootless=host.uid != 0, init=_init(host), runtime="", runner=runner
+    )
+    if not ask_runtime:
+        return found
+    try:
+        told = runner(
+            [str(program), "info", "--format", "{{.Host.OCIRuntime.Name}}"],
+            env=host.variables,
+            timeout=_QUICK,
+        )
+    except ProcessError as error:
+        raise EngineError(f"podman does not work here\n{error.what}") from error
+    return Podman(
+        program=program,
+        host=host,
+        rootless=found.rootless,
+        init=found.init,
+        runtime=told.text.strip(),
+        runner=runner,
+    )
+
+
+def _init(host: HostEnvironment) -> str:
+    if any(os.access(path, os.X_OK) for path in _INITS):
+        return ""
+    for name in _OTHER_INITS:
+        program = find_program(name, host.path)
+        if program is not None:
+            return str(program)
+    return ""
