@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from layerwright.core.errors import BuildError, EngineError, NetworkError, UsageError
 from layerwright.core.events import BytesMoved, TaskEnded, TaskStarted
-from layerwright.core.findings import Evidence, Finding, Fix, Kind, Place
+from layerwright.core.findings import Finding
 from layerwright.oci.platform import Platform
-from layerwright.verify import Inspection, judge, kinds, read_contents
+from layerwright.verify import Inspection, judge, read_contents
+from layerwright.verify.checks import smoke
 from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -23,23 +24,7 @@ if TYPE_CHECKING:
     from layerwright.spec.model import Cell, Spec
     from layerwright.verify.layer import FileScanner
 
-__all__ = [
-    "SMOKE",
-    "OpenedImage",
-    "Verified",
-    "VerifyRequest",
-    "opened_images",
-    "verify_images",
-    "verify_kinds",
-]
-
-SMOKE = Kind(
-    code="LW-SMOKE",
-    title="A smoke test of the spec fails in the image",
-    why="The spec's own check of what the image is for does not pass.",
-    evidence="The command of `smoke`, run in the finished image without a network; its last lines.",
-    repair="Repair what the lines name, or the test.",
-)
+__all__ = ["OpenedImage", "Verified", "VerifyRequest", "opened_images", "verify_images"]
 
 _T = TypeVar("_T")
 _PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -79,13 +64,6 @@ class OpenedImage(Struct, frozen=True, kw_only=True):
     cell: "Cell | None" = None
     layers: "tuple[BuiltLayer, ...]" = ()
     declared: Mapping[str, str] | None = None
-
-
-def verify_kinds() -> tuple[Kind, ...]:
-    """Every kind of finding that verify may have, those shared with check among them."""
-    from layerwright.rules import kinds as rule_kinds  # noqa: PLC0415 - start-up
-
-    return (*kinds(), SMOKE, *rule_kinds())
 
 
 def verify_images(session: Session, request: VerifyRequest) -> Iterator[Verified]:
@@ -400,24 +378,14 @@ def _smoke(session: Session, spec: "Spec", opened: OpenedImage, cell: "Cell") ->
             return
         except BuildError as error:
             first, *lines = error.what.splitlines()
-            yield Finding(
-                code=SMOKE.code,
-                level="error",
-                message=first,
-                where=Place(image=opened.name, location=error.where),
-                evidence=tuple(
-                    Evidence(text=line.removeprefix("  | "), source="its output", confidence="binary")
-                    for line in lines[-6:]
-                ),
-                fix=(Fix(text=error.hint, cost=5),) if error.hint else (),
+            yield smoke.failed(
+                opened.name,
+                first,
+                [line.removeprefix("  | ") for line in lines],
+                hint=error.hint,
+                location=error.where,
             )
 
 
 def _not_run(opened: OpenedImage, error: EngineError) -> Finding:
-    return Finding(
-        code=SMOKE.code,
-        level="unknown",
-        message=f"the smoke tests of {opened.name} were not run: {error.what.splitlines()[0]}",
-        where=Place(image=opened.name),
-        fix=(Fix(text=error.hint.splitlines()[0], cost=20),) if error.hint else (),
-    )
+    return smoke.not_run(opened.name, error.what.splitlines()[0], error.hint.partition("\n")[0])

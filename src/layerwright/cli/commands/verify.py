@@ -62,11 +62,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def _verify(context: Context, options: argparse.Namespace) -> int:
     from layerwright.cli.findings import findings_result  # noqa: PLC0415 - start-up
-    from layerwright.workflow.verify import (  # noqa: PLC0415 - start-up
-        VerifyRequest,
-        verify_images,
-        verify_kinds,
-    )
+    from layerwright.verify import kinds  # noqa: PLC0415 - start-up
+    from layerwright.workflow.verify import VerifyRequest, verify_images  # noqa: PLC0415 - start-up
     from layerwright.workflow.verify_page import page_details  # noqa: PLC0415 - start-up
 
     request = VerifyRequest(
@@ -92,7 +89,7 @@ def _verify(context: Context, options: argparse.Namespace) -> int:
         title=f"layerwright verify {' '.join(names)}",
         sarif=options.sarif,
         html=options.html,
-        kinds=verify_kinds(),
+        kinds=kinds(),
         details=_given(details),
     )
 

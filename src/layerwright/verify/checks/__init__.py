@@ -17,6 +17,7 @@ from layerwright.verify.checks import (
     requirements,
     roles,
     secrets,
+    smoke,
     versions,
 )
 from layerwright.verify.inspection import Inspection
@@ -51,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     roles,
     permissions,
     secrets,
+    smoke,
 )
 """All checks, in the order of reports."""
 
@@ -62,5 +64,5 @@ def judge(image: Inspection) -> tuple[Finding, ...]:
 
 
 def kinds() -> tuple[Kind, ...]:
-    """Every kind of finding that the checks know; those that rules of a spec share stand there."""
-    return tuple(kind for one in CHECKS for kind in one.KINDS)
+    """Every kind of finding that the checks know, those that they share with the rules of a spec among them."""
+    return tuple(dict.fromkeys(kind for one in CHECKS for kind in one.KINDS))

@@ -44,7 +44,7 @@ SHARED = Kind(
     evidence=_EVIDENCE,
     repair="Keep one of the two.",
 )
-KINDS = (GONE, CHANGED, SHARED)
+KINDS = (GONE, CHANGED, SHARED, TWO, BOTH)
 
 _NEGLIGIBLE: Final = re.compile(
     r"/(tests?|testing|docs?|examples?|benchmarks?|share|man|licenses?)/|\.(pyi|md|rst|txt|h|hpp)$"

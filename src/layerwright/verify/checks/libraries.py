@@ -38,7 +38,7 @@ UNCACHED = Kind(
     evidence="/etc/ld.so.conf, /etc/ld.so.conf.d and /etc/ld.so.cache of the image.",
     repair="Run `ldconfig` in the step that brings the library.",
 )
-KINDS = (PROGRAM, UNCACHED)
+KINDS = (MISSING, OPTIONAL, GL, PROGRAM, UNCACHED)
 
 _STEM: Final = re.compile(r"(.+?\.so)(?:\.[0-9.]+)?")
 _SHOWN: Final = 5

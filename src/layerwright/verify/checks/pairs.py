@@ -19,10 +19,10 @@ from layerwright.verify.python.environments import Environment
 
 __all__ = ["KINDS", "check", "subject_of"]
 
-KINDS: tuple[Kind, ...] = ()
-"""None of its own."""
-
 _RULES: Final[tuple[Rule, ...]] = (ort_torch, torch_family, musa, placeholders)
+
+KINDS: tuple[Kind, ...] = tuple(kind for rule in _RULES for kind in rule.KINDS)
+"""Those of the rules."""
 
 
 def check(image: Inspection) -> Iterator[Finding]:

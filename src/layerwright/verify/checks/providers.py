@@ -27,7 +27,7 @@ NONE = Kind(
     evidence="The files of the installed packages: there is no libonnxruntime_providers_cuda.so.",
     repair='Install onnxruntime-gpu instead of onnxruntime, or say `accelerator = "cpu"`.',
 )
-KINDS = (NONE,)
+KINDS = (CUDA, CUDNN, PRELOAD, NONE)
 
 _TOLERANT: Final = frozenset({"training", "dev"})
 """Roles that may fall back to the CPU: ONNX Runtime exports and compares there."""

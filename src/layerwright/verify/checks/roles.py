@@ -10,8 +10,8 @@ from layerwright.verify.words import listed
 
 __all__ = ["KINDS", "check"]
 
-KINDS: tuple[Kind, ...] = ()
-"""None of its own: the rules of a spec find the same before anything is built."""
+KINDS: tuple[Kind, ...] = (FRAMEWORK, TOOL)
+"""Those of the rules of a spec, which find the same before anything is built."""
 
 
 def check(image: Inspection) -> Iterator[Finding]:

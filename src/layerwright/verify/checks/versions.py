@@ -13,8 +13,8 @@ from layerwright.verify.words import listed, short, whence
 
 __all__ = ["KINDS", "check"]
 
-KINDS: tuple[Kind, ...] = ()
-"""None of its own: the rules of a spec find the same before anything is built."""
+KINDS: tuple[Kind, ...] = (GLIBC, GLIBCXX, VERSION)
+"""Those of the rules of a spec, which find the same before anything is built."""
 
 
 def check(image: Inspection) -> Iterator[Finding]:

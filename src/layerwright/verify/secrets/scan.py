@@ -49,13 +49,17 @@ class SecretScanner:
         known: name → value that must not be in the image. A value may be a URL with an account, or a whole file such
             as ``.netrc``.
         limits: how far to go.
+        rules: whether shapes of unknown secrets are looked for, too.
 
     Raises:
         UsageError: a value that stands by chance in every image.
     """
 
-    def __init__(self, known: Mapping[str, bytes], *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, known: Mapping[str, bytes], *, limits: Limits | None = None, rules: bool = True
+    ) -> None:
         self.known = KnownValues(known)
+        self.rules = rules
         self.limits = limits or Limits()
 
     def scan_text(self, where: str, text: str) -> tuple[Hit, ...]:
@@ -67,7 +71,8 @@ class SecretScanner:
         """
         data = text.encode("utf-8", "surrogateescape")
         hits = Hits()
-        search(Piece(data=data, low=0, high=len(data), where=where), self.known, rules_for("settings"), hits)
+        rules = rules_for("settings") if self.rules else None
+        search(Piece(data=data, low=0, high=len(data), where=where), self.known, rules, hits)
         return hits.listed()
 
     def open_file(self, path: str, *, layer: str = "") -> "FileScan":
@@ -92,6 +97,7 @@ class _Job:
 
     def __init__(self, scanner: SecretScanner, where: str, layer: str) -> None:
         self.known = scanner.known
+        self.rules = scanner.rules
         self.limits = scanner.limits
         self.where = where
         self.layer = layer
@@ -167,7 +173,8 @@ class FileScan:
         path = (f"{self._job.where}/{self._member}" if self._member else self._job.where).lstrip("/")
         self._text = b"\0" not in data[:_TEXT_HEAD]
         self._example = is_example_path(path)
-        self._rules = rules_for("text" if self._text else "binary", path)
+        if self._job.rules:
+            self._rules = rules_for("text" if self._text else "binary", path)
         kind = archive_kind(data[:HEAD])
         if kind and self._depth >= self._job.limits.depth:
             self._job.unread(self._member, f"lies more than {self._job.limits.depth} archives deep")
