@@ -5,11 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from layerwright.core.findings import Evidence, Finding, Kind, Level
+from layerwright.core.findings import Evidence, Finding, Kind, Level, Member
+from layerwright.facts.compat.versions import dotted
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case, named
 from layerwright.rules.debian_names import installed_package
-from layerwright.rules.repairs import apt_fix
+from layerwright.rules.repairs import apt_fix, packages_fix
+from layerwright.rules.requirements import release_of
 
 __all__ = ["KINDS", "check"]
 
@@ -33,6 +35,7 @@ class _Binding(Struct, frozen=True):
         on_import: without it the import fails; otherwise a call does.
         what: for messages.
         source: where it is known from.
+        newer: from which release of the package on, which least version of the library; empty for any.
     """
 
     soname: str
@@ -40,6 +43,7 @@ class _Binding(Struct, frozen=True):
     on_import: bool
     what: str
     source: str
+    newer: tuple[int, int] | tuple[()] = ()
 
 
 _BINDINGS: Final[dict[str, _Binding]] = {
@@ -49,6 +53,7 @@ _BINDINGS: Final[dict[str, _Binding]] = {
         False,
         "libturbojpeg",
         "PyTurboJPEG README; turbojpeg.py",
+        (2, 3),
     ),
     "pdf2image": _Binding("", ("poppler-utils",), False, "pdftoppm of poppler", "pdf2image README"),
     "pytesseract": _Binding("", ("tesseract-ocr",), False, "the program tesseract", "pytesseract README"),
@@ -90,6 +95,7 @@ def check(case: Case) -> Iterator[Finding]:
             continue
         state = _state(case, binding)
         if state == "there":
+            yield from _too_old(case, package, binding)
             continue
         yield _finding(case, package, binding, missing=state == "missing")
 
@@ -105,6 +111,44 @@ def _state(case: Case, binding: _Binding) -> str:
     if subject.system_known or (subject.base.closed and binding.soname):
         return "missing"
     return "unknown"
+
+
+def _too_old(case: Case, package: Package, binding: _Binding) -> Iterator[Finding]:
+    """The library is there, and older than this release of the package wants it."""
+    if not binding.newer or release_of(package.version)[:1] < (binding.newer[0],):
+        return
+    for name in binding.debian:
+        held = case.subject.system.get(name)
+        upstream = dotted(held.version.rpartition(":")[2]) if held else ()
+        if held is None or not upstream or upstream >= (binding.newer[1],):
+            continue
+        yield case.finding(
+            PACKAGE,
+            "error",
+            f"{named(package)} needs {binding.what} {binding.newer[1]} or later, and the image has {name} "
+            f"{held.version}",
+            evidence=[
+                Evidence(
+                    text=f"{package.name} {binding.newer[0]} and later need {binding.what} {binding.newer[1]} or later",
+                    source=binding.source,
+                    confidence="docs",
+                )
+            ],
+            fix=[
+                packages_fix(
+                    package,
+                    f"{package.name}<{binding.newer[0]}",
+                    f"take {package.name} before {binding.newer[0]}, which goes with it",
+                    cost=8,
+                )
+            ],
+            members=[
+                case.wheel(package),
+                Member(
+                    kind="apt", name=name, version=held.version, origin="in the image", location=held.location
+                ),
+            ],
+        )
 
 
 def _finding(case: Case, package: Package, binding: _Binding, *, missing: bool) -> Finding:

@@ -169,6 +169,20 @@ def test_bindings_look_for_the_systems(package: str, options, level: str | None)
         assert one.fix[0].edit.startswith("apt = [")
 
 
+def test_an_older_library_than_the_binding_wants() -> None:
+    subject = cell("debian:bookworm", {"pyturbojpeg": "2.0.0"}, debs=(*DEBS, "libturbojpeg0"))
+    system = subject.system | {
+        "libturbojpeg0": structs.replace(subject.system["libturbojpeg0"], version="1:2.1.5-2")
+    }
+    found = only(list(system_packages.check(Case(structs.replace(subject, system=system)))))
+    assert (found.code, found.level) == ("LW-SYSTEM-PACKAGE", "error")
+    assert "pyturbojpeg 2.0.0 needs libturbojpeg 3 or later" in found.message
+    assert "libturbojpeg0 1:2.1.5-2" in found.message
+    assert "pyturbojpeg<2" in found.fix[0].edit
+    new = system | {"libturbojpeg0": structs.replace(system["libturbojpeg0"], version="1:3.0.3-1")}
+    assert list(system_packages.check(Case(structs.replace(subject, system=new)))) == []
+
+
 # what was not read
 
 
