@@ -5,6 +5,7 @@ from layerwright.cli.commands import (
     check,
     doctor,
     explain,
+    export,
     init,
     lint,
     lock,
@@ -18,5 +19,5 @@ from layerwright.cli.commands import (
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (init, check, lock, plan, build, verify, explain, run, render, push, store, lint, doctor)
+COMMANDS = (init, check, lock, plan, build, verify, explain, run, render, export, push, store, lint, doctor)
 """In the order of ``layerwright --help``, which is the order of use."""
