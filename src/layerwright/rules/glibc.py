@@ -33,6 +33,7 @@ GLIBCXX = Kind(
 )
 KINDS = (GLIBC, GLIBCXX)
 
+_SHOWN: Final = 3
 _SYSTEMS: Final = ("debian11", "ubuntu22.04", "debian12", "ubuntu24.04", "debian13")
 _NUMBERED: Final = re.compile(r"(GLIBC|GLIBCXX)_(\d+(?:\.\d+)*)")
 
@@ -46,6 +47,9 @@ class _Need(Struct, frozen=True):
 def check(case: Case) -> Iterator[Finding]:
     """Compare the greatest version that each wheel needs."""
     base = case.subject.base
+    if base.os.startswith("alpine"):
+        yield from _musl(case)
+        return
     for kind, prefix, has, label in (
         (GLIBC, "GLIBC", base.glibc, "glibc"),
         (GLIBCXX, "GLIBCXX", base.glibcxx, "libstdc++ up to GLIBCXX_"),
@@ -66,6 +70,30 @@ def check(case: Case) -> Iterator[Finding]:
                 fix=_fixes(kind, need),
                 members=[case.wheel(package), case.base()],
             )
+
+
+def _musl(case: Case) -> Iterator[Finding]:
+    """A base without glibc at all."""
+    found = [package for package in case.with_facts() if package.facts and "manylinux" in package.facts.file]
+    if not found:
+        return
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    yield case.finding(
+        GLIBC,
+        "error",
+        f"{', '.join(map(named, found[:_SHOWN]))}{more} need{'s' if len(found) == 1 else ''} glibc, and {case.base_name} "
+        "has musl",
+        evidence=[
+            *case.base_evidence("musl"),
+            *(
+                Evidence(text="its tag is for glibc", source=package.facts.file, confidence="metadata")
+                for package in found[:2]
+                if package.facts
+            ),
+        ],
+        fix=[Fix(text="start from a system with glibc, such as the -slim image of the same Python", cost=15)],
+        members=[case.wheel(found[0]), case.base()],
+    )
 
 
 def _greatest(case: Case, package: Package, prefix: str) -> _Need | None:

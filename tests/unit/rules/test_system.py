@@ -140,6 +140,15 @@ def test_an_unknown_glibc_refuses_nothing() -> None:
     assert found(glibc, BaseFacts(reference="x"), {"thing": needs("GLIBC_2.99")}) == []
 
 
+def test_alpine_has_no_glibc_at_all() -> None:
+    packages = {"thing": wheel("thing", "1.0", tags="cp311-cp311-manylinux2014_x86_64")}
+    (one,) = found(glibc, "python:3.11-alpine3.20", packages)
+    assert (one.code, one.level) == ("LW-GLIBC", "error")
+    assert "thing 1.0 needs glibc, and the base python:3.11-alpine3.20 has musl" in one.message
+    musl = {"thing": wheel("thing", "1.0", tags="cp311-cp311-musllinux_1_2_x86_64")}
+    assert found(glibc, "python:3.11-alpine3.20", musl) == []
+
+
 # symbol versions
 
 
