@@ -10,7 +10,7 @@ from layerwright.core.source import Location
 from layerwright.lint.allow import without_allowed
 from layerwright.lint.documents import Document, FileKind, read_document
 from layerwright.lint.rules import RULES
-from layerwright.lint.rules.secrets import secret_values
+from layerwright.lint.secret_names import secret_values
 from layerwright.lint.source import Source
 
 __all__ = ["lint_source"]

@@ -10,6 +10,7 @@ from layerwright.lint.rules import (
     checks,
     continuations,
     deletion,
+    downloads,
     environment,
     failures,
     guesses,
@@ -46,6 +47,7 @@ class Rule(Protocol):
 RULES: tuple[Rule, ...] = (
     secrets,
     transport,
+    downloads,
     permissions,
     start,
     pins,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -10,10 +9,11 @@ from layerwright.core.findings import Finding, Kind
 from layerwright.lint.dockerfile import name_values, split_words
 from layerwright.lint.documents import Document, Unit
 from layerwright.lint.found import docs, finding
-from layerwright.lint.shell import Command, Word
+from layerwright.lint.secret_names import LOGIN, PASSWORD_OPTIONS, PASSWORD_SWITCHES, is_secret_name
+from layerwright.lint.shell import Command
 from layerwright.lint.tools import docker_call, download_call, pip_install
 
-__all__ = ["KINDS", "find", "is_secret_name"]
+__all__ = ["KINDS", "find"]
 
 _DOCKER = docs(
     "build arguments and environment variables stay in the image's history and configuration",
@@ -29,6 +29,7 @@ ARG = Kind(
     repair="Give it to the one command that needs it with `RUN --mount=type=secret`, and to the build with "
     '`--secret id=NAME,env=NAME`; in a spec, `[secrets.NAME]` and `secrets = ["NAME"]`.',
 )
+
 ENV = Kind(
     code="LW-LINT-SECRET-ENV",
     title="a secret is an environment variable of the image",
@@ -38,6 +39,7 @@ ENV = Kind(
     repair="Leave it out of the image and give it to the container when it starts (`docker run --env NAME`), "
     "or to one build command with `RUN --mount=type=secret`.",
 )
+
 BUILD_ARG = Kind(
     code="LW-LINT-SECRET-BUILD-ARG",
     title="a secret is passed with --build-arg",
@@ -46,6 +48,7 @@ BUILD_ARG = Kind(
     "key.",
     repair="`--secret id=NAME,env=NAME`, read in the Dockerfile with `RUN --mount=type=secret,id=NAME`.",
 )
+
 URL = Kind(
     code="LW-LINT-SECRET-URL",
     title="an address holds a user and a password",
@@ -56,6 +59,7 @@ URL = Kind(
     "--mount=type=secret,id=netrc,target=/root/.netrc …`; in a spec, `[indexes.NAME]` with "
     "`credentials`.",
 )
+
 TEXT = Kind(
     code="LW-LINT-SECRET-CUT",
     title="a password is cut out of a configuration file by text tools",
@@ -65,6 +69,7 @@ TEXT = Kind(
     evidence="cut, sed, awk, grep or parameter expansion over pip.conf, .pypirc, .netrc or an index address.",
     repair="Give the whole file to the command as a secret; pip reads it itself.",
 )
+
 COPY = Kind(
     code="LW-LINT-SECRET-COPY",
     title="a file with credentials is copied into the image",
@@ -72,6 +77,7 @@ COPY = Kind(
     evidence="COPY or ADD of .netrc, .pypirc, .git-credentials, SSH keys, cloud credentials or .env.",
     repair="Mount it for the one command that needs it: `RUN --mount=type=secret,id=NAME,target=PATH …`.",
 )
+
 ARGUMENT = Kind(
     code="LW-LINT-SECRET-ARGUMENT",
     title="a password stands on a command line",
@@ -83,35 +89,14 @@ ARGUMENT = Kind(
 
 KINDS = (ARG, ENV, BUILD_ARG, URL, TEXT, COPY, ARGUMENT)
 
-_WHOLE: Final = frozenset({
-    "PASSWORD", "PASSWD", "PASSPHRASE", "PASSWORT", "PWD", "PW", "TOKEN", "SECRET", "SECRETS", "CREDENTIAL",
-    "CREDENTIALS", "APIKEY",
-})  # fmt: skip
-_KEYS: Final = frozenset({"API", "ACCESS", "PRIVATE", "SECRET", "SSH", "SIGNING", "ENCRYPTION", "AUTH"})
-_PLACES: Final = frozenset({"FILE", "PATH", "DIR", "NAME", "ID", "URL", "HELPER", "STORE", "LENGTH", "LIMIT"})
-_LOGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/:@'\"]+):(?P<password>[^\s/@'\"]+)@")
 _CONFIG = re.compile(r"pip\.(conf|ini)|\.pypirc|\.?netrc|index-url|index_url|\.docker/config\.json")
+
 _CUTTERS: Final = frozenset({"cut", "sed", "awk", "gawk", "mawk", "grep", "egrep", "tr", "perl"})
-_LONG: Final = frozenset({"--password", "--passwd", "--pwd", "--passphrase"})
-_SHORT: Final = frozenset({"twine", "sshpass", "mysql"})
-"""Programs whose ``-p`` is a password."""
 
 _FILES = re.compile(
     r"(^|/)(\.netrc|\.pypirc|\.git-credentials|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)|\.ssh|\.aws|\.env|\.kube|\.htpasswd"
     r"|\.docker/config\.json|credentials\.json|service[-_]account.*\.json)(/|$)"
 )
-
-
-def is_secret_name(name: str) -> bool:
-    """The name of a variable says that it holds a secret, not where one is."""
-    parts = [part for part in re.split(r"[_\W]+", name.upper()) if part]
-    if not parts or parts[-1] in _PLACES or name.upper() == "PWD":
-        return False
-    if _WHOLE & set(parts[-2:]):
-        return True
-    return (
-        len(parts) > 1 and parts[-1] in {"KEY", "PASS"} and (parts[-1] == "PASS" or bool(_KEYS & set(parts)))
-    )
 
 
 def find(document: Document) -> Iterator[Finding]:
@@ -191,7 +176,7 @@ def _addresses(document: Document) -> Iterator[Finding]:
     """Logins in addresses, once a place: in instructions' own words and in scripts."""
     text = document.text.text
     seen: set[int] = set()
-    for found in _LOGIN.finditer(text):
+    for found in LOGIN.finditer(text):
         place = document.text.at(found.start())
         line = document.source.line_text(document.source.line_of(place))
         if line.lstrip().startswith("#") or place in seen:
@@ -312,7 +297,7 @@ def _other_arguments(command: Command) -> Iterator[Finding]:
     for index, word in enumerate(arguments):
         name, sign, value = word.text.partition("=")
         following = arguments[index + 1] if index + 1 < len(arguments) else None
-        is_password = name in _LONG or (name == "-p" and command.program in _SHORT)
+        is_password = name in PASSWORD_OPTIONS or (name == "-p" and command.program in PASSWORD_SWITCHES)
         if not is_password or (not sign and (following is None or following.text.startswith("-"))):
             continue
         last = word if sign else following
@@ -385,41 +370,3 @@ def _named(names: str) -> str:
         if found
         else ""
     )
-
-
-def secret_values(document: Document) -> Iterator[str]:
-    """Values that must not be repeated in what is reported."""
-    for found in _LOGIN.finditer(document.text.text):
-        if "$" not in found["password"]:
-            yield found["password"]
-    if document.dockerfile is not None:
-        for instruction in document.dockerfile.instructions:
-            if instruction.keyword in {"ARG", "ENV"}:
-                for pair in name_values(
-                    instruction.keyword, instruction.rest.text, document.dockerfile.escape
-                ):
-                    if pair.value and is_secret_name(pair.name) and "$" not in pair.value:
-                        yield pair.value.strip("\"'")
-    for _, command in document.commands():
-        yield from _values_of(command)
-
-
-def _values_of(command: Command) -> Iterator[str]:
-    short = {"-p"} if command.program in _SHORT | {"docker", "podman"} else set[str]()
-    words: list[Word | None] = [*command.arguments, None]
-    for word, following in pairwise(words):
-        if word is None:
-            continue
-        name, sign, value = word.text.partition("=")
-        after = following.text if following is not None and not following.text.startswith("-") else ""
-        if name in _LONG or name in short or (name.startswith("-") and is_secret_name(name.lstrip("-"))):
-            value = value if sign else after
-        elif command.program == "curl" and word.text in {"-u", "--user"}:
-            value = after.partition(":")[2]
-        elif not (sign and is_secret_name(name)):
-            continue
-        if value and "$" not in value:
-            yield value
-    for name, value_word in command.assignments:
-        if is_secret_name(name) and value_word.literal:
-            yield value_word.text

@@ -6,13 +6,13 @@ from typing import Final
 
 from layerwright.core.findings import Finding, Kind
 from layerwright.core.source import Location
-from layerwright.lint.dockerfile import name_values, split_words
-from layerwright.lint.documents import Document, Unit
+from layerwright.lint.dockerfile import name_values
+from layerwright.lint.documents import Document
 from layerwright.lint.found import changed, docs, finding, without
 from layerwright.lint.shell import Command, Word
-from layerwright.lint.tools import Download, apt_call, docker_call, download_call, pip_install
+from layerwright.lint.tools import apt_call, pip_install
 
-__all__ = ["KINDS", "find"]
+__all__ = ["KINDS", "LOCAL", "find"]
 
 TRUSTED_HOST = Kind(
     code="LW-LINT-TRUSTED-HOST",
@@ -22,6 +22,7 @@ TRUSTED_HOST = Kind(
     repair="Serve the index over https, and give pip the certificate authority of the house with `--cert` or "
     "`PIP_CERT`; in a spec, see the how-to on private indexes.",
 )
+
 HTTP_INDEX = Kind(
     code="LW-LINT-HTTP-INDEX",
     title="a package index is reached over plain http",
@@ -29,6 +30,7 @@ HTTP_INDEX = Kind(
     evidence="An `--index-url`, `--extra-index-url`, `--find-links` or their variables with http://.",
     repair="Use https; a server without a certificate can be put behind a proxy that has one.",
 )
+
 TLS_OFF = Kind(
     code="LW-LINT-TLS-OFF",
     title="a certificate check is switched off",
@@ -38,6 +40,7 @@ TLS_OFF = Kind(
     repair="Install ca-certificates, or give the program the authority of the house (`--cacert`, "
     "`SSL_CERT_FILE`).",
 )
+
 UNSIGNED = Kind(
     code="LW-LINT-APT-UNSIGNED",
     title="apt is told to take packages without a signature",
@@ -45,13 +48,7 @@ UNSIGNED = Kind(
     evidence="`--allow-unauthenticated`, `--allow-insecure-repositories`, `--force-yes`, `[trusted=yes]`.",
     repair="Install the archive's key below /etc/apt/keyrings and name it with `signed-by=`.",
 )
-HTTP = Kind(
-    code="LW-LINT-HTTP-DOWNLOAD",
-    title="a file is fetched over plain http and not checked",
-    why="Whoever sits between decides what the build installs.",
-    evidence="curl, wget or ADD of an http:// address without a digest that is checked.",
-    repair="Use https, and compare the file's sha256 before it is used.",
-)
+
 MIRROR = Kind(
     code="LW-LINT-HTTP-MIRROR",
     title="an apt mirror is reached over plain http",
@@ -61,53 +58,39 @@ MIRROR = Kind(
     "sources.",
     repair="Use the mirror's https address; ca-certificates must be there first.",
 )
-UNVERIFIED = Kind(
-    code="LW-LINT-UNVERIFIED-DOWNLOAD",
-    title="a file is fetched and used without a digest",
-    why="What the address serves can change: the same Dockerfile then builds something else, and nobody is "
-    "told.",
-    evidence="curl, wget or ADD of a file, and no sha256sum, gpg or `--checksum` in the same step.",
-    repair='Check it: `echo "SHA256  FILE" | sha256sum --check`; ADD has `--checksum=sha256:…`; a spec\'s '
-    "`models` have `sha256`.",
-)
-PIPE = Kind(
-    code="LW-LINT-PIPE-TO-SHELL",
-    title="a download is run as it comes",
-    why="Nobody sees what ran, a cut connection runs half a script, and the next build may run another one.",
-    evidence="curl or wget piped into a shell or an interpreter.",
-    repair="Fetch it to a file, check its sha256, then run it.",
-)
 
-KINDS = (TRUSTED_HOST, HTTP_INDEX, TLS_OFF, UNSIGNED, HTTP, MIRROR, UNVERIFIED, PIPE)
+KINDS = (TRUSTED_HOST, HTTP_INDEX, TLS_OFF, UNSIGNED, MIRROR)
 
-_LOCAL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)([:/]|$)")
+LOCAL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)([:/]|$)")
+
 _OWN_MIRRORS = re.compile(r"http://([a-z0-9.-]+\.)?(debian\.org|ubuntu\.com|archive\.canonical\.com)\b")
-_CHECKS = re.compile(
-    r"\b(sha(1|224|256|384|512)sum|shasum|md5sum|gpg|gpgv|cosign|minisign|openssl\s+dgst|b2sum)\b"
-)
-_INTERPRETERS = re.compile(r"(ba|da|z|a)?sh|python[23]?(\.\d+)?|perl|node|ruby")
+
 _SWITCHES: Final = {
     "curl": ("-k", "--insecure", "--proxy-insecure"),
     "wget": ("--no-check-certificate",),
     "wget2": ("--no-check-certificate",),
     "aria2c": ("--check-certificate=false",),
 }
+
 _TEXTS: Final = (
     re.compile(r"http\.sslverify[= ](false|0)", re.IGNORECASE),
     re.compile(r"strict-ssl[= ]false", re.IGNORECASE),
     re.compile(r"ssl_verify[= :]+(false|no|0)", re.IGNORECASE),
     re.compile(r"Verify-(Peer|Host)\"?[= ]+\"?(false|0)", re.IGNORECASE),
 )
+
 _VARIABLES: Final = {
     "GIT_SSL_NO_VERIFY": re.compile(r"1|true|yes", re.IGNORECASE),
     "PYTHONHTTPSVERIFY": re.compile(r"0"),
     "NODE_TLS_REJECT_UNAUTHORIZED": re.compile(r"0"),
     "CONDA_SSL_VERIFY": re.compile(r"false|0|no", re.IGNORECASE),
 }
+
 _UNSIGNED = re.compile(
     r"--allow-unauthenticated|--allow-insecure-repositories|--force-yes|AllowUnauthenticated=(true|1)"
     r"|AllowInsecureRepositories=(true|1)|AllowWeakRepositories=(true|1)"
 )
+
 _INDEX_OPTIONS: Final = (
     "-i",
     "--index-url",
@@ -121,17 +104,13 @@ _INDEX_OPTIONS: Final = (
 
 
 def find(document: Document) -> Iterator[Finding]:
-    """Unsafe ways to fetch things."""
+    """Checks that are switched off, and lines that are not closed."""
     yield from _env(document)
-    yield from _add(document)
-    for unit, command in document.commands():
+    for _, command in document.commands():
         yield from _pip(command)
         yield from _switched_off(command)
         yield from _apt(command)
         yield from _sources(command)
-        download = download_call(command)
-        if download is not None:
-            yield from _download(unit, download)
 
 
 def _env(document: Document) -> Iterator[Finding]:
@@ -150,7 +129,7 @@ def _env(document: Document) -> Iterator[Finding]:
                     edit=f"{instruction.keyword} PIP_CERT=/etc/ssl/certs/ca-certificates.crt",
                 )
             elif pair.name in {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX"}:
-                if value.startswith("http://") and not _LOCAL.match(value):
+                if value.startswith("http://") and not LOCAL.match(value):
                     yield _http_index(
                         instruction.rest.edited(
                             pair.start, pair.stop, f"{pair.name}={value.replace('http:', 'https:', 1)}"
@@ -199,7 +178,7 @@ def _pip(command: Command) -> Iterator[Finding]:
             )
         for option in pip.parsed.every(*_INDEX_OPTIONS):
             word = option.value_word
-            if word is not None and "http://" in word.text and not _LOCAL.search(word.text):
+            if word is not None and "http://" in word.text and not LOCAL.search(word.text):
                 yield _http_index(
                     changed(command, word, word.raw.replace("http://", "https://", 1)), command.location(word)
                 )
@@ -220,7 +199,7 @@ def _pip(command: Command) -> Iterator[Finding]:
             setting.endswith("index-url")
             and value
             and value[0].startswith("http://")
-            and not _LOCAL.match(value[0])
+            and not LOCAL.match(value[0])
         ):
             word = command.arguments[3]
             yield _http_index(
@@ -316,7 +295,7 @@ def _sources(command: Command) -> Iterator[Finding]:
         # Of `s|old|new|` the new address counts.
         parts = re.findall(r"http://[^\s|'\"/]+", word.text)
         found = next(
-            (part for part in reversed(parts) if not _OWN_MIRRORS.match(part) and not _LOCAL.match(part)), ""
+            (part for part in reversed(parts) if not _OWN_MIRRORS.match(part) and not LOCAL.match(part)), ""
         )
         if found and "$" not in found:
             yield finding(
@@ -326,105 +305,4 @@ def _sources(command: Command) -> Iterator[Finding]:
                 command.location(word),
                 fix="use its https address",
                 edit=changed(command, word, word.raw.replace(found, found.replace("http:", "https:", 1))),
-            )
-
-
-def _download(unit: Unit, download: Download) -> Iterator[Finding]:
-    command = download.command
-    url = download.urls[0]
-    plain = "http://" in url.text and not _LOCAL.search(url.text)
-    insecure = download.parsed.has("-k", "--insecure", "--no-check-certificate")
-    following = _pipe(unit, command)
-    shell = next((one for one in following if _INTERPRETERS.fullmatch(one.program)), None)
-    if shell is not None:
-        yield finding(
-            PIPE,
-            "error" if plain or insecure else "warning",
-            f"{shell.program} runs what {_host(url.text)} serves, unseen and unchecked",
-            command.location(),
-            fix="fetch it to a file, check its sha256, then run the file",
-            edit=_fetched(
-                command, max([command.stop, *(one.stop for one in following)]), url.raw, shell.program
-            ),
-        )
-        return
-    if _CHECKS.search(unit.script.text) or not (download.output or following):
-        return
-    if any(one.program in {"jq", "grep", "cut", "head", "sed", "awk"} for one in following[:1]):
-        return  # an answer that is read, not installed
-    if docker_call(command) is not None or unit.origin == "start":
-        return
-    output = download.output or url.text.partition("?")[0].rstrip("/").rpartition("/")[2]
-    output = "FILE" if not output or ("://" not in url.text and output in url.text) else output
-    what = f"what {url.text} names" if "://" not in url.text else f"{url.text[:120]}"
-    check = f'&& echo "SHA256  {output}" | sha256sum --check'
-    if plain:
-        yield finding(
-            HTTP,
-            "error",
-            f"{what} is fetched over plain http and never checked",
-            command.location(url),
-            fix="use https, and check the file's sha256 before it is used",
-            edit=changed(command, url, url.raw.replace("http://", "https://", 1)) + f" {check}",
-        )
-    elif unit.built:
-        yield finding(
-            UNVERIFIED,
-            "warning",
-            f"{what} is fetched without a digest",
-            command.location(url),
-            fix="check its sha256 before it is used",
-            edit=command.piece.edited(command.stop, command.stop, f" {check}"),
-        )
-
-
-def _pipe(unit: Unit, command: Command) -> list[Command]:
-    found: list[Command] = []
-    index = unit.commands.index(command)
-    while unit.commands[index].after == "|" and index + 1 < len(unit.commands):
-        index += 1
-        found.append(unit.commands[index])
-    if not found and command.substitution:
-        # sh -c "$(curl …)" and bash <(curl …)
-        found = [
-            one
-            for one in unit.commands
-            if one.start < command.start and one.stop >= command.stop and _INTERPRETERS.fullmatch(one.program)
-        ]
-    return found
-
-
-def _host(url: str) -> str:
-    found = re.search(r"://([^/\s]+)", url)
-    return found[1].rpartition("@")[2] if found else url
-
-
-def _fetched(command: Command, stop: int, url: str, shell: str) -> str:
-    tool = "curl -fsSL -o /tmp/install" if command.program == "curl" else "wget -qO /tmp/install"
-    new = f'{tool} {url} && echo "SHA256  /tmp/install" | sha256sum --check && {shell} /tmp/install'
-    return command.piece.edited(command.start, stop, new)
-
-
-def _add(document: Document) -> Iterator[Finding]:
-    for _, instruction, _ in document.each("ADD"):
-        for start, stop in split_words(instruction.rest.text):
-            url = instruction.rest.text[start:stop].strip("[],\"'")
-            if (
-                not re.match(r"https?://", url)
-                or re.search(r"\.git(#|$)", url)
-                or instruction.value("checksum")
-            ):
-                continue
-            where = instruction.rest.location(start)
-            plain = url.startswith("http://")
-            edit = instruction.rest.edited(
-                0, stop, f"--checksum=sha256:SHA256 {instruction.rest.text[:stop]}"
-            )
-            yield finding(
-                HTTP if plain else UNVERIFIED,
-                "error" if plain else "warning",
-                f"ADD fetches {url[:120]} without a digest",
-                where,
-                fix="name its digest; ADD refuses the file then when it changes",
-                edit=edit.replace("http://", "https://", 1) if plain else edit,
             )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from layerwright.lint.shell.model import Chain, Command, Element, Expansion, Redirect, Script, Word
+from layerwright.lint.shell.model import Chain, Command, Element, Redirect, Script, Word
 from layerwright.lint.shell.programs import unwrapped
+from layerwright.lint.shell.words import WordReader
 from layerwright.lint.source import Piece
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _WORDS = frozenset({
 })  # fmt: skip
 _JOINS = frozenset({";", "&", ";;", "\n", ";&", ";;&"})
 _OPERATORS = frozenset({"&&", "||", "|", "|&"})
-_ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "e": "\x1b", "0": "\0"}
-_EXPANDING = (":-", ":?", ":+", ":=", "-", "?", "+", "=", "#", "%", "/")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 
 
@@ -67,9 +66,9 @@ class _Place(Struct, frozen=True):
     depth: int = 0
 
 
-class _Reader:
+class _Reader(WordReader):
     def __init__(self, piece: Piece, depth: int = 0) -> None:
-        self.piece = piece
+        super().__init__(piece)
         self.commands: list[Command] = []
         self.chains: list[Chain] = []
         self.functions: list[str] = []
@@ -78,7 +77,6 @@ class _Reader:
         self.broken = -1
         self._nested = depth
         self._behind: list[Word] = []
-        self._offsets: Sequence[int] = _offsets(piece.text)
 
     def read(self) -> None:
         data = self.piece.text.encode("utf-8", "surrogatepass")
@@ -89,23 +87,14 @@ class _Reader:
 
     # -- places
 
-    def _start(self, node: "Node") -> int:
-        return self._offsets[node.start_byte] if self._offsets else node.start_byte
-
-    def _stop(self, node: "Node") -> int:
-        return self._offsets[node.end_byte] if self._offsets else node.end_byte
-
-    def _raw(self, node: "Node") -> str:
-        return self.piece.text[self._start(node) : self._stop(node)]
-
     def _broken(self, root: "Node") -> int:
         waiting = [root]
         while waiting:
             node = waiting.pop()
             if node.is_error or node.is_missing:
-                return self._start(node)
+                return self.start(node)
             waiting += [child for child in reversed(node.children) if child.has_error or child.is_missing]
-        return self._start(root)
+        return self.start(root)
 
     # -- statements
 
@@ -136,8 +125,8 @@ class _Reader:
                     kind=item.type,
                     first=first,
                     last=len(self.commands),
-                    start=self._start(item),
-                    stop=max([self._stop(item), *(self._redirected_to(holder) for holder in outer)]),
+                    start=self.start(item),
+                    stop=max([self.stop(item), *(self._redirected_to(holder) for holder in outer)]),
                 )
             )
         if all(item.type in _WORDS for item, _ in items):
@@ -157,7 +146,7 @@ class _Reader:
         self, node: "Node", place: _Place, before: str, after: str, redirects: tuple[Redirect, ...] = ()
     ) -> None:
         if place.depth > _DEEPEST:
-            self.broken = self._start(node) if self.broken < 0 else self.broken
+            self.broken = self.start(node) if self.broken < 0 else self.broken
             return
         inner = replace(place, depth=place.depth + 1)
         match node.type:
@@ -182,7 +171,7 @@ class _Reader:
                 self._chain(node, inner, after)
             case "function_definition":
                 name = node.child_by_field_name("name")
-                label = self._raw(name) if name is not None else ""
+                label = self.raw(name) if name is not None else ""
                 self.functions.append(label)
                 body = node.child_by_field_name("body")
                 if body is not None:
@@ -199,7 +188,7 @@ class _Reader:
     def _redirected_to(self, holder: "Node") -> int:
         """Where the redirections of a node end; here-documents count with their first line."""
         files = [child for child in holder.children if child.type == "file_redirect"]
-        return self._stop(files[-1]) if files else 0
+        return self.stop(files[-1]) if files else 0
 
     def _conditional(self, node: "Node", place: _Place) -> None:
         condition: list[Node] = []
@@ -220,12 +209,12 @@ class _Reader:
             split = next((index for index, child in enumerate(item.children) if child.type == ")"), 0)
             patterns = [child for child in item.children[:split] if child.is_named]
             for pattern in patterns:
-                self.patterns.append((self._word(pattern).text, self._start(pattern)))
+                self.patterns.append((self.word(pattern).text, self.start(pattern)))
             body = item.children[split + 1 :]
-            text = self.piece.text[self._start(body[0]) : self._stop(item)] if body else ""
-            items.append(("|".join(self._raw(pattern) for pattern in patterns), text))
+            text = self.piece.text[self.start(body[0]) : self.stop(item)] if body else ""
+            items.append(("|".join(self.raw(pattern) for pattern in patterns), text))
             self._body(body, place)
-        self.cases.append((self._raw(value) if value is not None else "", self._start(node), tuple(items)))
+        self.cases.append((self.raw(value) if value is not None else "", self.start(node), tuple(items)))
 
     def _redirected(
         self,
@@ -243,7 +232,7 @@ class _Reader:
         flat = (*(one for child in children for one in self._redirect(child)), *redirects)
         # The grammar counts words behind a redirection's target to it; they are the command's.
         self._behind = [
-            self._word(word)
+            self.word(word)
             for child in children
             if child.type == "file_redirect"
             for word in [inner for inner in child.children if inner.type in _WORDS][1:]
@@ -275,22 +264,22 @@ class _Reader:
         assignments: list[tuple[str, Word]] = []
         found = list(redirects)
         if node.type == "test_command":
-            words = [self._word(leaf) for leaf in self._leaves(node)]
-            words.insert(0, self._plain(node.children[0]))
+            words = [self.word(leaf) for leaf in self._leaves(node)]
+            words.insert(0, self.plain(node.children[0]))
         else:
             for child in node.children:
                 if child.type == "variable_assignment":
                     assignments.append(self._assignment(child))
                     if node.type == "declaration_command":
-                        words.append(self._word(child))
+                        words.append(self.word(child))
                 elif child.type == "command_name":
-                    words.append(self._word(child.children[0] if child.child_count == 1 else child))
+                    words.append(self.word(child.children[0] if child.child_count == 1 else child))
                 elif child.type.endswith("_redirect"):
                     found += self._redirect(child)
                 elif child.type in _WORDS:
-                    words.append(self._word(child))
+                    words.append(self.word(child))
                 elif not child.is_named and child.type.isalpha():
-                    words.append(self._plain(child))
+                    words.append(self.plain(child))
         words = _without_stray([*words, *self._behind])
         self._behind = []
         self._add(node, tuple(words), tuple(assignments), tuple(found), place, before, after)
@@ -322,8 +311,8 @@ class _Reader:
                 wrappers=wrappers,
                 assignments=assignments,
                 redirects=redirects,
-                start=self._start(node),
-                stop=self._stop(node),
+                start=self.start(node),
+                stop=self.stop(node),
                 before=before,
                 after=after,
                 tested=place.tested,
@@ -384,19 +373,19 @@ class _Reader:
     def _assignment(self, node: "Node") -> tuple[str, Word]:
         name = node.child_by_field_name("name")
         value = node.child_by_field_name("value")
-        end = self._stop(node)
-        word = self._word(value) if value is not None else Word(text="", raw="", start=end, stop=end)
-        return (self._raw(name) if name is not None else "", word)
+        end = self.stop(node)
+        word = self.word(value) if value is not None else Word(text="", raw="", start=end, stop=end)
+        return (self.raw(name) if name is not None else "", word)
 
     def _redirect(self, node: "Node") -> list[Redirect]:
         operator = next((child.type for child in node.children if not child.is_named), "")
-        start, stop = self._start(node), self._stop(node)
+        start, stop = self.start(node), self.stop(node)
         if node.type == "heredoc_redirect":
             return [*self._heredoc(node, operator)]
         words = [child for child in node.children if child.type in _WORDS]
         if not words:
             return []
-        target = self._word(words[0])
+        target = self.word(words[0])
         return [
             Redirect(
                 operator=operator,
@@ -410,122 +399,21 @@ class _Reader:
     def _heredoc(self, node: "Node", operator: str) -> Iterator[Redirect]:
         begin = next((child for child in node.children if child.type == "heredoc_start"), None)
         body = next((child for child in node.children if child.type == "heredoc_body"), None)
-        name = self._raw(begin) if begin is not None else ""
-        piece = self.piece.part(self._start(body), self._stop(body)) if body is not None else None
-        start = self._start(node)
+        name = self.raw(begin) if begin is not None else ""
+        piece = self.piece.part(self.start(body), self.stop(body)) if body is not None else None
+        start = self.start(node)
         yield Redirect(
             operator=operator,
             target=name.strip("'\"\\"),
             start=start,
             stop=start + len(operator) + len(name),
-            target_start=self._start(begin) if begin is not None else start,
+            target_start=self.start(begin) if begin is not None else start,
             body=piece,
             expand=not any(sign in name for sign in "'\"\\"),
         )
         for child in node.children:
             if child.type == "file_redirect":
                 yield from self._redirect(child)
-
-    # -- words
-
-    def _plain(self, node: "Node") -> Word:
-        start, text = self._start(node), self._raw(node)
-        return Word(text=text, raw=text, start=start, stop=self._stop(node), parts=((start, text),))
-
-    def _word(self, node: "Node") -> Word:
-        parts: list[tuple[int, str]] = []
-        expansions: list[Expansion] = []
-        substituted = self._fill(node, parts, expansions, quoted=False, depth=0)
-        return Word(
-            text="".join(text for _, text in parts),
-            raw=self._raw(node),
-            start=self._start(node),
-            stop=self._stop(node),
-            parts=tuple(parts),
-            expansions=tuple(expansions),
-            substituted=substituted,
-            quoted=node.type in {"string", "raw_string", "ansi_c_string", "translated_string"},
-        )
-
-    def _fill(
-        self,
-        node: "Node",
-        parts: list[tuple[int, str]],
-        expansions: list[Expansion],
-        *,
-        quoted: bool,
-        depth: int,
-    ) -> bool:
-        """Texts and variables of a word's node; True when a command's output is put in."""
-        start, raw = self._start(node), self._raw(node)
-        match node.type:
-            case "raw_string":
-                parts.append((start + 1, raw[1:-1]))
-            case "ansi_c_string":
-                parts += _unescaped(raw[2:-1], start + 2, _ANSI)
-            case "simple_expansion" | "expansion":
-                parts.append((start, raw))
-                expansions.append(self._expansion(node, quoted=quoted))
-                return any(child.type == "command_substitution" for child in node.children)
-            case "command_substitution" | "process_substitution" | "arithmetic_expansion":
-                parts.append((start, raw))
-                return True
-            case "string":
-                return self._string(node, parts, expansions, depth)
-            case "concatenation" | "translated_string" | "variable_assignment" | "command_name" if (
-                depth < _DEEPEST
-            ):
-                substituted, at = False, start
-                for child in node.children:
-                    if self._start(child) > at:
-                        parts.append((at, self.piece.text[at : self._start(child)]))
-                    substituted |= self._fill(child, parts, expansions, quoted=quoted, depth=depth + 1)
-                    at = self._stop(child)
-                return substituted
-            case _:
-                parts += _unescaped(raw, start, None)
-        return False
-
-    def _string(
-        self, node: "Node", parts: list[tuple[int, str]], expansions: list[Expansion], depth: int
-    ) -> bool:
-        """Double quotes: text between the variables stays as it stands, but for escapes."""
-        substituted = False
-        at, end = self._start(node) + 1, self._stop(node) - 1
-        for child in node.children:
-            if child.type in {
-                "simple_expansion",
-                "expansion",
-                "command_substitution",
-                "arithmetic_expansion",
-            }:
-                parts += _unescaped(self.piece.text[at : self._start(child)], at, {})
-                substituted |= self._fill(child, parts, expansions, quoted=True, depth=depth + 1)
-                at = self._stop(child)
-        parts += _unescaped(self.piece.text[at:end], at, {})
-        return substituted
-
-    def _expansion(self, node: "Node", *, quoted: bool) -> Expansion:
-        raw = self._raw(node)
-        name = next(
-            (
-                self._raw(child)
-                for child in node.children
-                if child.type in {"variable_name", "special_variable_name", "subscript"}
-            ),
-            raw.strip("${}"),
-        )
-        inside = raw[2:-1] if raw.startswith("${") else raw[1:]
-        _, _, rest = inside.partition(name)
-        operator = next((sign for sign in _EXPANDING if rest.startswith(sign)), "")
-        return Expansion(
-            name=name,
-            quoted=quoted,
-            operator=operator,
-            default=rest[len(operator) :] if operator else "",
-            start=self._start(node),
-            stop=self._stop(node),
-        )
 
 
 def _flattened(node: "Node") -> "tuple[list[tuple[Node, tuple[Node, ...]]], list[str]]":
@@ -553,43 +441,3 @@ def _flattened(node: "Node") -> "tuple[list[tuple[Node, tuple[Node, ...]]], list
 def _without_stray(words: list[Word]) -> list[Word]:
     """Words without the line feed that the grammar makes of a backslash before an empty line."""
     return [word for word in words if word.raw.strip() not in {"", "\\"} or word.quoted]
-
-
-def _unescaped(text: str, start: int, escapes: "dict[str, str] | None") -> Iterator[tuple[int, str]]:
-    r"""Parts of a text with its backslashes obeyed.
-
-    Args:
-        text: as written.
-        start: its place.
-        escapes: None outside quotes (any character can be escaped), empty in double quotes (only ``$ ` " \``),
-            else what stands for what.
-    """
-    at = 0
-    index = text.find("\\")
-    while 0 <= index < len(text) - 1:
-        following = text[index + 1]
-        if following == "\n":
-            made: str | None = ""
-        elif escapes is None:
-            made = following
-        elif not escapes:
-            made = following if following in '$`"\\' else None
-        else:
-            made = escapes.get(following)
-        if made is not None:
-            yield start + at, text[at:index]
-            yield start + index + (1 if made == following else 0), made
-            at = index + 2
-        index = text.find("\\", index + 2)
-    yield start + at, text[at:]
-
-
-def _offsets(text: str) -> Sequence[int]:
-    """Which character each byte belongs to; empty when bytes are characters."""
-    if text.isascii():
-        return ()
-    offsets = []
-    for index, sign in enumerate(text):
-        offsets += [index] * len(sign.encode("utf-8", "surrogatepass"))
-    offsets.append(len(text))
-    return offsets
