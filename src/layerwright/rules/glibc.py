@@ -78,11 +78,11 @@ def _musl(case: Case) -> Iterator[Finding]:
     if not found:
         return
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    need = "needs" if len(found) == 1 else "need"
     yield case.finding(
         GLIBC,
         "error",
-        f"{', '.join(map(named, found[:_SHOWN]))}{more} need{'s' if len(found) == 1 else ''} glibc, and {case.base_name} "
-        "has musl",
+        f"{', '.join(map(named, found[:_SHOWN]))}{more} {need} glibc, and {case.base_name} has musl",
         evidence=[
             *case.base_evidence("musl"),
             *(
