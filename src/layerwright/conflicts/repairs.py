@@ -6,9 +6,10 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 
 from layerwright.conflicts.candidates import candidates
-from layerwright.conflicts.changes import AddApt, Change, SetBase, SetRole, apply
+from layerwright.conflicts.changes import AddApt, Change, Require, SetBase, SetRole, Swap, apply
 from layerwright.conflicts.debian import without_implied
 from layerwright.conflicts.edits import as_fix, cost
 from layerwright.conflicts.minimal import responsible, same
@@ -124,9 +125,34 @@ def _next(step: _Try, after: Subject, error: Finding) -> Iterator[_Try]:
     for changes in more:
         if changes and not set(changes) & set(step.changes):
             yield _Try(
-                changes=(*step.changes, *changes),
+                changes=_folded((*step.changes, *changes)),
                 cost=step.cost + sum(cost(change, after) for change in changes),
             )
+
+
+def _folded(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes, with what is said twice of one package said once: the later word counts."""
+    folded: list[Change] = []
+    for change in changes:
+        if isinstance(change, Require):
+            earlier = next(
+                (
+                    number
+                    for number, one in enumerate(folded)
+                    if isinstance(one, Swap | Require) and _about(one) == _about(change)
+                ),
+                None,
+            )
+            if earlier is not None:
+                folded[earlier] = replace(folded[earlier], requirement=change.requirement)
+                continue
+        folded.append(change)
+    return tuple(folded)
+
+
+def _about(change: Swap | Require) -> str:
+    """The package that a change asks for."""
+    return canonicalize_name(_NAME.match(change.requirement)[0])  # type: ignore[index]  # it matches any text
 
 
 def _applied(subject: Subject, changes: Iterable[Change]) -> Subject | None:
@@ -161,8 +187,8 @@ def _new_errors(after: Iterable[Finding], before: Sequence[Finding]) -> list[Fin
 
 
 def _more_of_the_same(one: _Try, good: Sequence[_Try]) -> bool:
-    """Whether a cheaper or nearer repair changes the same things in the same way: one other base is enough."""
-    return any(_shape(one) == _shape(other) for other in good)
+    """Whether a cheaper repair changes the same things in the same way, or is enough by itself: one other base will do."""
+    return any(_shape(one) == _shape(other) or set(other.changes) < set(one.changes) for other in good)
 
 
 def _shape(one: _Try) -> frozenset[str]:
