@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from layerwright.run.invocation import Identity
     from layerwright.workflow.build import Built
 
-__all__ = ["EngineImage", "build_one", "extracted", "pick_engine", "ready_image"]
+__all__ = ["EngineImage", "build_one", "extracted", "ready_image"]
 
 
 class EngineImage(Struct, frozen=True, kw_only=True):
@@ -67,21 +67,6 @@ class EngineImage(Struct, frozen=True, kw_only=True):
                 )
             )
         return podman_dialect(podman, identity)
-
-
-def pick_engine(session: Session, named: str) -> str:
-    """The engine that was named; else Docker where there is a client of it, else Podman."""
-    from layerwright.host.process import find_program  # noqa: PLC0415 - start-up
-
-    if named:
-        return named
-    return "docker" if find_program("docker", session.host.path) or not _has_podman(session) else "podman"
-
-
-def _has_podman(session: Session) -> bool:
-    from layerwright.host.process import find_program  # noqa: PLC0415 - start-up
-
-    return find_program("podman", session.host.path) is not None
 
 
 def ready_image(session: Session, engine: str, names: tuple[str, ...], *, locked: bool) -> EngineImage:

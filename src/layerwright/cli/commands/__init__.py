@@ -4,6 +4,7 @@ from layerwright.cli.commands import (
     build,
     check,
     doctor,
+    exec,  # noqa: A004 - the command's name
     explain,
     export,
     init,
@@ -13,11 +14,31 @@ from layerwright.cli.commands import (
     push,
     render,
     run,
+    stop,
     store,
+    up,
     verify,
 )
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (init, check, lock, plan, build, verify, explain, run, render, export, push, store, lint, doctor)
+COMMANDS = (
+    init,
+    check,
+    lock,
+    plan,
+    build,
+    verify,
+    explain,
+    run,
+    up,
+    exec,
+    stop,
+    render,
+    export,
+    push,
+    store,
+    lint,
+    doctor,
+)
 """In the order of ``layerwright --help``, which is the order of use."""
