@@ -187,7 +187,7 @@ def _new_errors(after: Iterable[Finding], before: Sequence[Finding]) -> list[Fin
 
 
 def _more_of_the_same(one: _Try, good: Sequence[_Try]) -> bool:
-    """Whether a cheaper repair changes the same things in the same way, or is enough by itself: one other base will do."""
+    """Whether a cheaper repair changes the same things in the same way, or is enough by itself: one base will do."""
     return any(_shape(one) == _shape(other) or set(other.changes) < set(one.changes) for other in good)
 
 
