@@ -11,6 +11,7 @@ GENERATORS = [
     "tools/generate_cli_reference.py",
     "tools/generate_doctor_reference.py",
     "tools/elf_agreement.py",
+    "tools/generate_findings_reference.py",
 ]
 
 
