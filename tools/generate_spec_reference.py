@@ -65,6 +65,7 @@ TABLES = {
     "MountTable": "Entries of `mounts`",
     "IndexTable": "`[indexes.NAME]`",
     "SecretTable": "`[secrets.NAME]`",
+    "LeaksTable": "`[leaks]`",
 }
 """Section of each table, in the page's order."""
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from layerwright.cli.reporters import ClosingReporter, make_reporter
 from layerwright.cli.terminal import Terminal
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
+from layerwright.workflow.masking import Mask, MaskingReporter
 from layerwright.workflow.session import Session
 
 __all__ = ["Context"]
@@ -38,12 +40,14 @@ class Context(Struct, frozen=True, kw_only=True):
 
             # Early, while there is one thread: the store's trees belong to many users, as images do.
             host = enter_namespace(host)
+        mask = Mask(host.seen)
+        terminal = replace(terminal, mask=mask)
         reporter = make_reporter(terminal)
         file = getattr(options, "file", None)
         store = getattr(options, "store", None) or variables.get("LAYERWRIGHT_STORE")
         session = Session(
             host=host,
-            reporter=reporter,
+            reporter=MaskingReporter(reporter, mask),
             start=_current_folder(),
             spec_file=Path(file) if file else None,
             store_root=Path(store).absolute() if store else _default_store(),

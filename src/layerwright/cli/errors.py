@@ -1,5 +1,6 @@
 """Errors as text and as JSON: the only place that words them for people."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from layerwright.cli.terminal import Terminal
@@ -38,13 +39,18 @@ def print_error(terminal: Terminal, error: LayerwrightError) -> None:
             terminal.tell(f"{terminal.paint('hint', '1;36')}: {problem.hint}")
 
 
-def error_document(error: LayerwrightError) -> dict[str, object]:
-    """The error as the object that ``--json`` prints."""
+def error_document(error: LayerwrightError, *, mask: Callable[[str], str] = str) -> dict[str, object]:
+    """The error as the object that ``--json`` prints.
+
+    Args:
+        error: what happened.
+        mask: takes secrets out of texts.
+    """
     problems = []
     for problem in _problems(error):
         where = _located(problem.where)
         place = where and {"file": where.file, "line": where.line, "column": where.column, "key": where.key}
-        problems.append({"what": problem.what, "where": place, "hint": problem.hint})
+        problems.append({"what": mask(problem.what), "where": place, "hint": mask(problem.hint)})
     return {
         "schema": 1,
         "error": {"type": type(error).__name__, "exit_code": error.exit_code, "problems": problems},

@@ -107,7 +107,7 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
     except LayerwrightError as error:
         context.reporter.close()
         if terminal.json:
-            terminal.print(json.dumps(error_document(error)))
+            terminal.print(json.dumps(error_document(error, mask=terminal.mask)))
         print_error(terminal, error)
         return error.exit_code
     except KeyboardInterrupt as interrupt:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self, TextIO
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
         live: whether messages may be redrawn in place.
         quiet: only errors are told.
         verbose: programs' own output is shown as it comes.
+        mask: takes secrets out of messages.
         json: results are one JSON object on ``out``, events are JSON lines on ``messages``.
     """
 
@@ -32,6 +33,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
     quiet: bool
     verbose: bool
     json: bool
+    mask: Callable[[str], str] = str
 
     @classmethod
     def make(
@@ -66,7 +68,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
 
     def tell(self, text: str) -> None:
         """A message on standard error."""
-        self.messages.write(text + "\n")
+        self.messages.write(self.mask(text) + "\n")
         self.messages.flush()
 
     def paint(self, text: str, code: str) -> str:

@@ -6,7 +6,7 @@ Every room that prints, logs or locks an address leans on this, so that there is
 
 import re
 
-__all__ = ["MASK", "has_credential", "mask_credentials", "split_userinfo"]
+__all__ = ["MASK", "has_credential", "is_loopback_host", "mask_credentials", "split_userinfo"]
 
 MASK = "****"
 """Stands in the place of a secret."""
@@ -59,6 +59,14 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<userinfo>[^/?#]*)@")
 _PARAMETER = re.compile(r"(?P<lead>[?&#;])(?P<name>[^=&#;?]*)=(?P<value>[^&#;]*)")
 _SHELLS = frozenset({"ssh", "git+ssh"})
+
+
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host name or address, without its port, is this machine."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def _is_secret_name(name: str) -> bool:

@@ -67,6 +67,7 @@ class Build:
         platform: ``linux/amd64``, empty for the engine's own.
         target: stage to stop at, empty for the last.
         cache: reuse results of earlier builds.
+        masked: texts that may not be shown when a step prints them.
         timeout: seconds.
     """
 
@@ -78,6 +79,7 @@ class Build:
     platform: str = ""
     target: str = ""
     cache: bool = True
+    masked: Sequence[str] = ()
     timeout: float = _BUILD_SECONDS
 
 
@@ -175,6 +177,7 @@ def build(
             env=client_variables(endpoint, host) | {"DOCKER_BUILDKIT": "1"},
             timeout=wanted.timeout,
             on_line=on_line,
+            masked=wanted.masked,
         )
     except ProcessError as error:
         raise EngineError(f"docker could not build the image\n{error.what}", hint=error.hint) from error
@@ -186,8 +189,12 @@ def build(
 
 
 def client_variables(endpoint: Endpoint, host: HostEnvironment) -> dict[str, str]:
-    """The environment in which a client talks to this very engine."""
-    variables = {name: value for name, value in host.variables.items() if name != "DOCKER_CONTEXT"}
+    """The environment in which a client talks to this very engine; variables that hold a known secret are left out."""
+    variables = {
+        name: value
+        for name, value in host.variables.items()
+        if name != "DOCKER_CONTEXT" and not host.seen.stands_in(value)
+    }
     variables["DOCKER_HOST"] = endpoint.address
     if endpoint.certificates is not None:
         variables["DOCKER_CERT_PATH"] = str(endpoint.certificates)

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from layerwright.core.paths import DEFAULT_PATH
+from layerwright.host.seen import SeenSecrets
 
 __all__ = ["HostEnvironment"]
 
@@ -28,6 +29,7 @@ class HostEnvironment(Struct, frozen=True, kw_only=True):
         path: search path for programs. The system folders are at its end even when the caller's
             ``PATH`` lacks them: an ordinary user's often lacks ``/usr/sbin``, where runc is.
         python: the interpreter that runs us.
+        seen: secret values that were read so far.
     """
 
     variables: Mapping[str, str]
@@ -40,6 +42,7 @@ class HostEnvironment(Struct, frozen=True, kw_only=True):
     cpu_count: int
     path: str
     python: Path
+    seen: SeenSecrets = field(default_factory=SeenSecrets)
 
     def __post_init__(self) -> None:
         """Take the own ids for the caller's where none are given."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from layerwright.core.addresses import mask_credentials, split_userinfo
 from layerwright.core.errors import IntegrityError, NetworkError
@@ -109,6 +109,8 @@ class HttpClient:
 
     Attributes:
         variables: the caller's environment, for certificates and proxies.
+        trust: origins (``https://host`` or ``https://host:port``) with certificates of their own: path of a file with
+            the only ones to trust, or False to take any. Redirects to other origins are judged by the usual ones.
         offline: refuse every request with an error that says what was wanted.
         attempts: how often a request is tried when the line or the server fails.
         first_pause: seconds to wait after a first failure; doubled after every further one.
@@ -117,6 +119,7 @@ class HttpClient:
     """
 
     variables: Mapping[str, str] = field(repr=False)
+    trust: Mapping[str, str | bool] = field(default_factory=dict)
     offline: bool = False
     attempts: int = 5
     first_pause: float = 0.4
@@ -350,7 +353,8 @@ class HttpClient:
             except requests.exceptions.SSLError as error:
                 raise NetworkError(
                     f"{mask_credentials(url)} is not trusted: {_reason(error)}",
-                    hint="name the certificates of a private authority in SSL_CERT_FILE",
+                    hint="name the certificates of a private authority in SSL_CERT_FILE, or for one index: "
+                    'ca = "FILE"',
                 ) from error
             except (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
                 raise NetworkError(f"{mask_credentials(url)} is no address that can be fetched") from error
@@ -375,9 +379,37 @@ class HttpClient:
             session.trust_env = False
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS))
+            for origin, verify in self.trust.items():
+                session.mount(f"{origin}/", _trusting(verify))
             session.headers["User-Agent"] = "layerwright"
             self._session = session
         return self._session
+
+
+def _trusting(verify: str | bool) -> "requests.adapters.HTTPAdapter":
+    """An adapter that judges certificates its own way, whatever the request says."""
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415  # start-up
+
+    class Adapter(HTTPAdapter):
+        """For one origin; redirects to others find theirs."""
+
+        def send(
+            self,
+            request: "requests.PreparedRequest",
+            *args: Any,  # noqa: ANN401 - handed on
+            **options: Any,  # noqa: ANN401 - handed on
+        ) -> "requests.Response":
+            """Send with the origin's own judgement."""
+            options["verify"] = verify
+            if verify is False:
+                import warnings  # noqa: PLC0415  # start-up
+
+                with warnings.catch_warnings():  # who opted in is told by us, once
+                    warnings.simplefilter("ignore")
+                    return super().send(request, *args, **options)
+            return super().send(request, *args, **options)
+
+    return Adapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS)
 
 
 def _ignore(_amount: int) -> None:

@@ -93,6 +93,8 @@ class RegistryClient:
         self._loopback = is_loopback(registry)
         self._address = ""
         self._credentials = credentials if credentials is not None else find_credentials(registry, host)
+        for secret in self._credentials.secrets:
+            host.seen.add(f"account of the registry {registry}", secret)
         self._authorizer = Authorizer(
             registry=registry,
             credentials=self._credentials,

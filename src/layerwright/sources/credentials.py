@@ -1,77 +1,139 @@
 """User and password for an index or address, read on the host when needed and handed to nothing but the request."""
 
-import configparser
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from layerwright.core.addresses import split_userinfo
+from layerwright.core.addresses import is_loopback_host
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
-from layerwright.host.process import find_program, run
+from layerwright.host.process import ProcessError, find_program, run
+from layerwright.sources.pip_config import find_account
 
-__all__ = ["Credentials", "address_credentials", "index_credentials"]
+__all__ = ["Credentials", "address_credentials", "in_home", "index_credentials"]
 
 Credentials = tuple[str, str]
 
 _KEYRING_SECONDS = 60.0
-_PIP_SECTIONS = ("global", "install", "download", "wheel", "index")
-_PIP_OPTIONS = ("index-url", "extra-index-url", "find-links")
+_LARGEST_FILE = 64 << 10
+_TOO_OLD = ("unrecognized arguments", "invalid choice", "no such option")
 
 
 def index_credentials(
-    source: str, url: str, host: HostEnvironment, *, index: str, where: Location | None = None
+    source: str,
+    url: str,
+    host: HostEnvironment,
+    *,
+    index: str,
+    where: Location | None = None,
+    root: Path = Path(),
 ) -> Credentials | None:
     """User and password for an index.
 
     Args:
-        source: as in the spec: empty, ``netrc``, ``keyring``, ``pip.conf`` or ``env:NAME``.
+        source: as in the spec: empty, ``netrc``, ``keyring``, ``pip.conf``, ``env:NAME`` or ``file:PATH``.
         url: the index's address.
         host: the caller's surroundings.
         index: the index's name, for messages.
         where: where the spec names the index.
+        root: folder that the path of a file starts from.
 
     Returns:
         The pair, or None for an index without credentials. Without a ``source`` an entry of netrc for
         exactly this host is still used, as pip, uv and curl do.
 
     Raises:
-        UsageError: what the spec promises is not there, or only one half of it.
+        UsageError: what the spec promises is not there, or only one half of it, or it can be understood in two ways.
     """
     if not source:
         return address_credentials(url, host)
-    if source == "netrc":
-        found = _netrc(url, host, default=True)
-        place = str(_netrc_path(host))
-    elif source == "pip.conf":
-        found = _pip_conf(url, host)
-        place = "pip's configuration (index-url or extra-index-url with user and password)"
-    elif source == "keyring":
-        found = _keyring(url, host)
-        place = "the keyring"
-    elif source.startswith("env:"):
-        name = source.removeprefix("env:")
-        user, colon, password = host.variables.get(name, "").partition(":")
-        found = (user, password) if colon else (user, "")
-        place = f"the environment variable {name} (user:password)"
-    else:
-        raise UsageError(f"index {index}: unknown source of credentials {source!r}", where=where)
+    try:
+        found, place = _look_up(source, url, host, root)
+    except UsageError as error:
+        error.what = f"index {index}: {error.what}"
+        error.where = error.where or where
+        raise
     if found is None or found == ("", ""):
         raise UsageError(
             f"index {index}: no credentials in {place}", where=where, hint=f"they are for {_host(url)}"
         )
+    host.seen.add(f"password of the index {index}", found[1])
     if not all(found):
         missing = "password" if found[0] else "user"
         raise UsageError(f"index {index}: {place} gives no {missing}", where=where, hint="both are needed")
     return found
 
 
+def _look_up(source: str, url: str, host: HostEnvironment, root: Path) -> tuple[Credentials | None, str]:
+    """What the source gives, and what to call it."""
+    kind, _, name = source.partition(":")
+    match kind:
+        case "netrc":
+            return _netrc(url, host, default=True), str(_netrc_path(host))
+        case "pip.conf":
+            account = find_account(url, host)
+            if account is None:
+                return None, "pip's configuration (index-url or extra-index-url with user and password)"
+            return (account.user, account.password), account.place
+        case "keyring":
+            return _keyring(url, host), "the keyring"
+        case "env" if name:
+            place = f"the environment variable {name} (user:password)"
+            return _pair(host.variables.get(name, "")), place
+        case "file" if name:
+            path = in_home(name, host, root)
+            return _pair(_file(path)), f"{path} (user:password)"
+        case _:
+            raise UsageError(f"unknown source of credentials {source!r}")
+
+
 def address_credentials(url: str, host: HostEnvironment) -> Credentials | None:
-    """The netrc entry for exactly the host of an address; None without one (``default`` entries do not count)."""
+    """The netrc entry for exactly the host of an address; None without one (``default`` entries do not count).
+
+    Nobody's password goes over a line that others can read: addresses of plain http have none, but on this machine.
+    """
+    if url.startswith("http://") and not is_loopback_host(_host(url)):
+        return None
     found = _netrc(url, host, default=False)
-    return found if found and all(found) else None
+    if not found or not all(found):
+        return None
+    host.seen.add(f"password for {_host(url)}", found[1])
+    return found
+
+
+def in_home(path: str, host: HostEnvironment, root: Path) -> Path:
+    """A path of the spec: ``~/`` is the caller's home, others start from the spec's folder."""
+    if path == "~" or path.startswith("~/"):
+        return host.home / path.removeprefix("~").lstrip("/")
+    return root / path
+
+
+def _pair(text: str) -> Credentials:
+    """``user:password``; what follows the first colon is the password, colons and all."""
+    line = text.strip("\r\n")
+    if "\n" in line:
+        raise UsageError("user and password are given on several lines", hint="write user:password on one")
+    user, _, password = line.partition(":")
+    return user, password
+
+
+def _file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", hint="it holds user:password on one line"
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no UTF-8 text", hint="it holds user:password on one line") from None
+    if len(data) > _LARGEST_FILE:
+        raise UsageError(f"{path} is too large", hint="it holds user:password on one line")
+    return text
 
 
 def _host(url: str) -> str:
@@ -102,67 +164,6 @@ def _netrc(url: str, host: HostEnvironment, *, default: bool) -> Credentials | N
     return (found[0], found[2] or "") if found else None
 
 
-def _pip_conf(url: str, host: HostEnvironment) -> Credentials | None:
-    wanted = _comparable(url)
-    fallback = None
-    for candidate in _pip_addresses(host):
-        plain, user, password = split_userinfo(candidate)
-        if not user:
-            continue
-        if _comparable(plain) == wanted:
-            return user, password
-        if _host(plain) == _host(url):
-            fallback = user, password
-    return fallback
-
-
-def _comparable(url: str) -> str:
-    return url.rstrip("/").lower()
-
-
-def _pip_addresses(host: HostEnvironment) -> tuple[str, ...]:
-    """Addresses of pip's configuration, the strongest first.
-
-    Order of files: https://pip.pypa.io/en/stable/topics/configuration/ (environment, PIP_CONFIG_FILE, virtual
-    environment, user, legacy user, global).
-    """
-    variables = host.variables
-    found = [
-        address
-        for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
-        for address in variables.get(name, "").split()
-    ]
-    config_home = Path(variables.get("XDG_CONFIG_HOME") or host.home / ".config")
-    files = [Path(name) for name in (variables.get("PIP_CONFIG_FILE", ""),) if name]
-    if variables.get("VIRTUAL_ENV"):
-        files.append(Path(variables["VIRTUAL_ENV"]) / "pip.conf")
-    files += [config_home / "pip" / "pip.conf", host.home / ".pip" / "pip.conf"]
-    folders = (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
-    files += [Path(folder) / "pip" / "pip.conf" for folder in folders if folder]
-    files.append(Path("/etc/pip.conf"))
-    for file in files:
-        found += _pip_file(file)
-    return tuple(found)
-
-
-def _pip_file(file: Path) -> list[str]:
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(file.read_text(encoding="utf-8"))
-    except OSError:
-        return []
-    except (configparser.Error, UnicodeDecodeError):
-        raise UsageError(
-            f"{file} cannot be read", hint="pip config debug shows pip's own view of it"
-        ) from None
-    return [
-        address
-        for section in _PIP_SECTIONS
-        for option in _PIP_OPTIONS
-        for address in parser.get(section, option, fallback="").split()
-    ]
-
-
 def _keyring(url: str, host: HostEnvironment) -> Credentials | None:
     """Ask the ``keyring`` program, as pip's and uv's subprocess providers do, for the address and then for the host."""
     program = find_program("keyring", host.path)
@@ -170,9 +171,20 @@ def _keyring(url: str, host: HostEnvironment) -> Credentials | None:
         raise UsageError("the program `keyring` is not installed", hint="pipx install keyring")
     for service in (url, urlsplit(url).netloc):
         argv = [str(program), "--mode", "creds", "--output", "json", "get", service, ""]
-        done = run(argv, env=dict(host.variables), timeout=_KEYRING_SECONDS, check=False)
+        try:
+            done = run(argv, env=dict(host.variables), timeout=_KEYRING_SECONDS, check=False)
+        except ProcessError as error:
+            raise UsageError(
+                f"the keyring does not answer: {error.output or error.what.partition(chr(10))[0]}",
+                hint="it may wait for you to unlock it: try `keyring get` in a terminal",
+            ) from error
         if done.status == 0 and (found := _keyring_answer(done.text)):
             return found
+        if any(sign in done.stderr.decode(errors="replace") for sign in _TOO_OLD):
+            raise UsageError(
+                "the program `keyring` is too old to give user and password",
+                hint="pipx upgrade keyring (25.2)",
+            )
     return None
 
 

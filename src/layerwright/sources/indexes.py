@@ -7,23 +7,33 @@ The spec and the lock know an index by name. ``LAYERWRIGHT_INDEX_<NAME>`` in the
 import json
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from layerwright.core.addresses import mask_credentials, split_userinfo
+from layerwright.core.addresses import is_loopback_host, mask_credentials, split_userinfo
 from layerwright.core.errors import NetworkError, UsageError
 from layerwright.core.source import Location
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.http import HttpClient, HttpStatusError
-from layerwright.sources.credentials import Credentials, address_credentials, index_credentials
+from layerwright.sources.credentials import Credentials, address_credentials, in_home, index_credentials
 from layerwright.spec.model import Index
 from layerwright.spec.requirement import normalize_name
 
-__all__ = ["PYPI", "IndexFile", "IndexReader", "Site", "file_name", "index_sites", "variable_name"]
+__all__ = [
+    "PYPI",
+    "IndexFile",
+    "IndexReader",
+    "Site",
+    "file_name",
+    "index_sites",
+    "index_trust",
+    "insecure_notes",
+    "variable_name",
+]
 
 PYPI: Final = "pypi"
 """Name of the index that is used when the spec names no default."""
@@ -48,6 +58,8 @@ class Site:
         folder: the folder of a flat index on this machine; None for an address.
         format: ``simple`` or ``flat``.
         default, explicit, packages: as in the spec.
+        ca: file with the only certificates it is trusted by; None for the system's.
+        insecure: ``http`` or ``certificate`` where the spec allows it for this index.
         credentials: user and password, None for none.
     """
 
@@ -58,6 +70,8 @@ class Site:
     default: bool = False
     explicit: bool = False
     packages: tuple[str, ...] = ()
+    ca: Path | None = None
+    insecure: Literal["", "http", "certificate"] = ""
     credentials: Credentials | None = field(default=None, repr=False)
 
 
@@ -93,65 +107,93 @@ def index_sites(indexes: Mapping[str, Index], host: HostEnvironment, root: Path)
         UsageError: credentials that the spec promises are missing, or a folder is.
     """
     named = sorted(indexes.values(), key=lambda index: index.default)
-    sites = [
-        _site(
-            index.name,
-            index.url,
-            host,
-            root,
-            format_=index.format,
-            default=index.default,
-            explicit=index.explicit,
-            packages=tuple(normalize_name(name) for name in index.packages),
-            source=index.credentials,
-            where=index.location,
-        )
-        for index in named
-    ]
+    sites = [_site(index, host, root) for index in named]
     if not any(index.default for index in named):
-        sites.append(_site(PYPI, _PYPI_URL, host, root, default=True))
+        pypi = Index(name=PYPI, url=_PYPI_URL, default=True, location=Location(file=""))
+        sites.append(_site(pypi, host, root))
     return tuple(sites)
 
 
-def _site(
-    name: str,
-    url: str,
-    host: HostEnvironment,
-    root: Path,
-    *,
-    format_: Literal["simple", "flat"] = "simple",
-    default: bool = False,
-    explicit: bool = False,
-    packages: tuple[str, ...] = (),
-    source: str = "",
-    where: Location | None = None,
-) -> Site:
-    mirror = host.variables.get(variable_name(name), "")
-    address, user, password = split_userinfo(mirror or url)
+def index_trust(indexes: Mapping[str, Index], host: HostEnvironment, root: Path) -> Mapping[str, str | bool]:
+    """Certificates by origin, for ``HttpClient``: of the indexes that have their own, or take any."""
+    found: dict[str, str | bool] = {}
+    for index in indexes.values():
+        address = host.variables.get(variable_name(index.name), "") or index.url
+        parts = urlsplit(split_userinfo(address)[0])
+        if parts.scheme != "https":
+            continue
+        if index.ca:
+            found[f"https://{parts.netloc.lower()}"] = str(in_home(index.ca, host, root))
+        elif index.insecure == "certificate":
+            found[f"https://{parts.netloc.lower()}"] = False
+    return found
+
+
+def insecure_notes(indexes: Mapping[str, Index]) -> Iterator[str]:
+    """What every report says of indexes that are not safe from whoever is on the line."""
+    for index in indexes.values():
+        match index.insecure:
+            case "http":
+                yield (
+                    f"index {index.name} is spoken to without encryption, as the spec allows: whoever is on the line "
+                    "can read its account and change what is locked"
+                )
+            case "certificate":
+                yield (
+                    f"the certificate of index {index.name} is not verified, as the spec allows: whoever is on the "
+                    "line can read its account and change what is locked"
+                )
+            case "":
+                pass
+
+
+def _site(index: Index, host: HostEnvironment, root: Path) -> Site:
+    where = index.location if index.location.file else None
+    mirror = host.variables.get(variable_name(index.name), "")
+    address, user, password = split_userinfo(mirror or index.url)
+    common = Site(
+        name=index.name,
+        default=index.default,
+        explicit=index.explicit,
+        packages=tuple(normalize_name(name) for name in index.packages),
+    )
     folder = _folder(address, root)
     if folder is not None:
         if not folder.is_dir():
-            hint = f"it comes from {variable_name(name)}" if mirror else ""
-            raise UsageError(f"index {name}: there is no folder {folder}", where=where, hint=hint)
-        return Site(
-            name=name, folder=folder, format="flat", default=default, explicit=explicit, packages=packages
-        )
+            hint = f"it comes from {variable_name(index.name)}" if mirror else ""
+            raise UsageError(f"index {index.name}: there is no folder {folder}", where=where, hint=hint)
+        return replace(common, folder=folder, format="flat")
+    _refuse_plain_http(index, address, mirror, where)
     if user or password:
         credentials: Credentials | None = (user, password)
+        host.seen.add(f"password of the index {index.name}", password or user)
     elif mirror:
         # the credentials of the spec are for another host
         credentials = address_credentials(address, host)
     else:
-        credentials = index_credentials(source, address, host, index=name, where=where)
-    return Site(
-        name=name,
-        url=address,
-        format=format_,
-        default=default,
-        explicit=explicit,
-        packages=packages,
-        credentials=credentials,
+        credentials = index_credentials(
+            index.credentials, address, host, index=index.name, where=where, root=root
+        )
+    ca = in_home(index.ca, host, root) if index.ca else None
+    if ca is not None and not ca.is_file():
+        raise UsageError(f"index {index.name}: there is no file {ca} with certificates", where=where)
+    return replace(
+        common, url=address, format=index.format, ca=ca, insecure=index.insecure, credentials=credentials
     )
+
+
+def _refuse_plain_http(index: Index, address: str, mirror: str, where: Location | None) -> None:
+    """The spec's own addresses were looked at when it was read; those of the environment have come since."""
+    if not mirror or not address.startswith("http://") or index.insecure == "http":
+        return
+    if not is_loopback_host(urlsplit(address).hostname or ""):
+        raise UsageError(
+            f"index {index.name}: {mask_credentials(mirror)} in {variable_name(index.name)}: plain http is refused, "
+            "except on this machine",
+            where=where,
+            hint=f'use https; or accept by name that it can be read and changed on its way: insecure = "http" in '
+            f"[indexes.{index.name}]",
+        )
 
 
 def _folder(address: str, root: Path) -> Path | None:

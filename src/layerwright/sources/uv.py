@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from layerwright.core.errors import EngineError, LayerwrightError, ResolveError
 from layerwright.core.events import Notice, Reporter, SilentReporter, TaskEnded, TaskStarted, Warned
@@ -181,7 +182,8 @@ class UvResolver:
         (folder / "requirements.in").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         pins = [f"{name}=={version}" for name, version in request.pins.items()]
         constraints = "".join(f"{line}\n" for line in (*request.constraints, *pins))
-        (folder / "uv.toml").write_text(_configuration(sites, "index"), encoding="utf-8")
+        configuration = _insecure_hosts(sites) + _configuration(sites, "index")
+        (folder / "uv.toml").write_text(configuration, encoding="utf-8")
         answer = folder / "pylock.toml"
         if request.preferences:
             # what an output file holds already is what uv prefers
@@ -208,7 +210,7 @@ class UvResolver:
             text = _binding_project({name: bound[name] for name in sorted(named)}, sites)
             (folder / "pyproject.toml").write_text(text, encoding="utf-8")
             argv.append("pyproject.toml")
-        environment = uv_environment(self.host)
+        environment = uv_environment(self.host) | _certificates(sites, self.host, folder)
         for number, site in enumerate(sites):
             if site.credentials:
                 environment[f"UV_INDEX_{_alias(number).upper()}_USERNAME"] = site.credentials[0]
@@ -238,6 +240,29 @@ def _secrets(sites: Sequence[Site]) -> tuple[str, ...]:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _insecure_hosts(sites: Sequence[Site]) -> str:
+    """The hosts that uv may speak to without a certificate that it trusts."""
+    hosts = sorted({urlsplit(site.url).netloc for site in sites if site.insecure})
+    return f"allow-insecure-host = [{', '.join(map(_text, hosts))}]\n" if hosts else ""
+
+
+def _certificates(sites: Sequence[Site], host: HostEnvironment, folder: Path) -> dict[str, str]:
+    """Uv has one file of certificates for all servers: the usual ones, and those of the indexes."""
+    own = [site.ca for site in sites if site.ca is not None]
+    if not own:
+        return {}
+    usual = ca_bundle(host.variables) or _library_bundle()
+    together = folder / "certificates.pem"
+    together.write_bytes(b"\n".join(Path(str(path)).read_bytes() for path in (usual, *own)))
+    return {"SSL_CERT_FILE": str(together)}
+
+
+def _library_bundle() -> str:
+    import certifi  # noqa: PLC0415  # what requests falls back on
+
+    return certifi.where()
 
 
 def _configuration(sites: Sequence[Site], table: str) -> str:

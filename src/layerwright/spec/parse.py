@@ -46,7 +46,13 @@ def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
     if reader.faults:
         raise source.error(reader.faults)
     return Spec(
-        file=file, root=root, project=tables.project.name, cells=cells, indexes=indexes, secrets=secrets
+        file=file,
+        root=root,
+        project=tables.project.name,
+        cells=cells,
+        indexes=indexes,
+        secrets=secrets,
+        leaks_allow=tables.leaks.allow,
     )
 
 

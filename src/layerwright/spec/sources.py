@@ -1,19 +1,16 @@
 """Indexes and secrets: where packages come from, and values for run steps."""
 
-import re
 from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from layerwright.core.addresses import has_credential
+from layerwright.core.addresses import has_credential, is_loopback_host
 from layerwright.spec.keys import IndexTable, SecretTable
 from layerwright.spec.model import Index, Secret
 from layerwright.spec.parts import Reader, value_or
 from layerwright.spec.requirement import normalize_name
 
 __all__ = ["read_indexes", "read_secrets"]
-
-_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]+){3}|::1")
 
 
 def read_indexes(tables: Mapping[str, IndexTable], reader: Reader) -> dict[str, Index]:
@@ -44,6 +41,8 @@ def read_indexes(tables: Mapping[str, IndexTable], reader: Reader) -> dict[str, 
             url=table.url,
             format=table.format,
             credentials=value_or(table.credentials, ""),
+            ca=value_or(table.ca, ""),
+            insecure=value_or(table.insecure, ""),
             default=table.default,
             explicit=table.explicit,
             packages=tuple(normalize_name(package) for package in table.packages),
@@ -66,6 +65,7 @@ def read_secrets(tables: Mapping[str, SecretTable], reader: Reader) -> dict[str,
             name=name,
             env=value_or(table.env, ""),
             file=value_or(table.file, ""),
+            required=table.required,
             location=reader.location(path),
         )
     return secrets
@@ -73,6 +73,7 @@ def read_secrets(tables: Mapping[str, SecretTable], reader: Reader) -> dict[str,
 
 def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
     path = ("indexes", name, "url")
+    _check_trust(name, table, reader)
     if has_credential(table.url):
         reader.fault(
             path,
@@ -100,7 +101,33 @@ def _check_url(name: str, table: IndexTable, reader: Reader) -> None:
             path, f"the address of index {name!r} cannot be read", "such as: https://pypi.example.org/simple"
         )
         return
-    if address.scheme == "http" and not _LOOPBACK.fullmatch(host):
-        reader.fault(path, f"{table.url!r}: plain http is refused, except on this machine", "use https")
+    if address.scheme == "http" and not is_loopback_host(host):
+        if value_or(table.insecure, "") != "http":
+            reader.fault(
+                path,
+                f"{table.url!r}: plain http is refused, except on this machine",
+                f'use https; or accept by name that it can be read and changed on its way: insecure = "http" '
+                f"in [indexes.{name}]",
+            )
     elif address.scheme not in {"http", "https", "file"}:
         reader.fault(path, f"{table.url!r} is not an http, https or file address")
+
+
+def _check_trust(name: str, table: IndexTable, reader: Reader) -> None:
+    """What makes an index trusted, or needs no trust, must fit its address."""
+    insecure = value_or(table.insecure, "")
+    for key, given in (("ca", value_or(table.ca, "")), ("insecure", insecure)):
+        if given and not table.url.startswith(("https://", "http://")):
+            reader.fault(
+                ("indexes", name, key), f"{table.url!r} needs no {key}: it is a folder", f"remove {key}"
+            )
+    if insecure and insecure != ("http" if table.url.startswith("http://") else "certificate"):
+        reader.fault(
+            ("indexes", name, "insecure"),
+            f"insecure = {insecure!r} does not fit the address {table.url!r}",
+            'insecure = "http" is for http addresses, "certificate" for https ones; https by itself needs neither',
+        )
+    if insecure == "certificate" and value_or(table.ca, ""):
+        reader.fault(
+            ("indexes", name, "insecure"), "ca and insecure contradict each other", "keep ca, remove insecure"
+        )

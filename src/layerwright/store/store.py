@@ -132,6 +132,18 @@ class Store:
         """Folder of the finished tree, or None; it counts as used, now and by this process."""
         return self._trees.get(key)
 
+    def discard(self, room: Room, hex_digest: str) -> None:
+        """Remove a file, whoever still counts on it: for what must not be kept."""
+        self._layout.content(room, hex_digest).unlink(missing_ok=True)
+
+    def discard_record(self, kind: str, key: str) -> None:
+        """Remove a record."""
+        self._layout.record(kind, key).unlink(missing_ok=True)
+
+    def discard_tree(self, key: str) -> None:
+        """Remove a tree, whoever still counts on it."""
+        self._trees.discard(key)
+
     def make_tree(self, key: str, *, size: int = 0) -> AbstractContextManager[Path]:
         """A new empty folder (mode 0755) that becomes the tree when the block ends well.
 

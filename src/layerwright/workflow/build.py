@@ -10,6 +10,7 @@ from layerwright.lock.model import Lock
 from layerwright.plan.build import TreeRequest, make_plan
 from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
+from layerwright.workflow.accounts import tell_insecure
 from layerwright.workflow.fresh import fresh_lock
 from layerwright.workflow.plan import scan_trees, with_parents
 from layerwright.workflow.scans import file_digests
@@ -71,6 +72,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
             hint=f"name one of {', '.join(cells)}",
         )
     names = with_parents(spec, cells)
+    tell_insecure(session, spec)
     lock = fresh_lock(session, spec, names, locked=request.locked)
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)
@@ -112,6 +114,8 @@ def build_prepared(session: Session, prepared: Prepared, *, whole: bool = False)
 
 def keep_in_mind(session: Session, request: BuildRequest, built: Built, document: Mapping[str, Any]) -> None:
     """Remember the build, so that the same one need not be planned again while nothing changes."""
+    if any(index.insecure for index in built.spec.indexes.values()):
+        return  # every build says so, and one that is remembered would not
     from layerwright.spec.load import find_spec  # noqa: PLC0415 - start-up
     from layerwright.workflow.memo import remember  # noqa: PLC0415 - start-up
     from layerwright.workflow.start import start_of  # noqa: PLC0415 - start-up

@@ -9,6 +9,7 @@ from layerwright.core.findings import Finding
 from layerwright.facts.model import Subject
 from layerwright.lock.model import Lock
 from layerwright.spec.model import Spec
+from layerwright.workflow.accounts import tell_insecure
 from layerwright.workflow.fresh import fresh_lock
 from layerwright.workflow.plan import stale_cells, with_parents
 from layerwright.workflow.scans import file_digests
@@ -50,6 +51,7 @@ def gather(session: Session, request: CheckRequest) -> tuple[Subject, ...]:
     from layerwright.workflow.subjects import make_subjects  # noqa: PLC0415 - start-up
 
     spec = read_spec(session)
+    tell_insecure(session, spec)
     cells = select_cells(spec, request.images)
     host = None
     if request.host is not None:

@@ -9,6 +9,7 @@ from layerwright.core.errors import UsageError
 from layerwright.core.events import TaskEnded, TaskStarted
 from layerwright.lock import Change, diff, write_lock
 from layerwright.lock.model import Lock
+from layerwright.workflow.accounts import require_accounts, tell_insecure
 from layerwright.workflow.plan import stale_cells, with_parents
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, short_list
 
@@ -63,6 +64,8 @@ def update_lock(
     from layerwright.workflow.provisional import ports_by_name  # noqa: PLC0415 - start-up
 
     spec = read_spec(session)
+    tell_insecure(session, spec)
+    require_accounts(session, spec)
     before = read_locked(spec)
     names = None if cells is None else with_parents(spec, cells)
     session.reporter(TaskStarted(task="lock", title=short_list(names or spec.cells), kind="resolve"))

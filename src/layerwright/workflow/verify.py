@@ -331,7 +331,7 @@ def _spec_secrets(session: Session, spec: "Spec") -> Mapping[str, bytes]:
     for name, index in spec.indexes.items():
         if index.credentials and index.credentials != "keyring":  # a keyring may ask people for its password
             with suppress(UsageError):  # the build says what is missing
-                pair = index_credentials(index.credentials, index.url, session.host, index=name)
+                pair = index_credentials(index.credentials, index.url, session.host, index=name, root=spec.root)
                 found[f"the account of index {name}"] = pair[1].encode() if pair else b""
     return {name: value for name, value in found.items() if value.strip() and not fault_of_secret(value)}
 

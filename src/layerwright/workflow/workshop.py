@@ -1,22 +1,30 @@
 """Wires what a native build works with."""
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
+from layerwright.sources.credentials import in_home
 from layerwright.spec.model import Secret, Spec
+from layerwright.workflow.leaks import LeakGuard
 from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from layerwright.backends.native.workshop import Workshop
     from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
     from layerwright.sources.fetch import Fetcher
 
-__all__ = ["make_workshop", "sandbox_capabilities"]
+_LARGEST_SECRET = 512_000
+"""Bytes. BuildKit takes 500 KiB (``MaxSecretSize`` in moby/buildkit, ``session/secrets``): both backends agree."""
+
+_SHORTEST_LINE = 8
+
+__all__ = ["make_workshop", "read_secret", "sandbox_capabilities"]
 
 
 def make_workshop(session: Session, spec: Spec) -> "Workshop":
@@ -24,9 +32,11 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
     from layerwright.backends.native.workshop import Workshop  # noqa: PLC0415 - start-up
     from layerwright.host.http import HttpClient  # noqa: PLC0415 - start-up
     from layerwright.sources.apt import DebianMirror  # noqa: PLC0415 - start-up
+    from layerwright.sources.indexes import index_trust  # noqa: PLC0415 - start-up
 
     variables = session.host.variables
-    http = HttpClient(variables=variables, offline=session.offline)
+    trust = index_trust(spec.indexes, session.host, spec.root) if _has_trust(spec) else {}
+    http = HttpClient(variables=variables, offline=session.offline, trust=trust)
 
     @cache
     def fetcher() -> "Fetcher":
@@ -54,7 +64,8 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
         root=spec.root,
         capabilities=cache(lambda: sandbox_capabilities(session)),
         fetcher=fetcher,
-        secrets={name: _reader(session, spec, secret) for name, secret in spec.secrets.items()},
+        secrets={name: partial(read_secret, session, spec, secret) for name, secret in spec.secrets.items()},
+        guard=LeakGuard(session, spec),
         offline=session.offline,
         resolver=resolver,
         indexes=spec.indexes,
@@ -66,27 +77,66 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
     )
 
 
-def _reader(session: Session, spec: Spec, secret: Secret) -> Callable[[], bytes]:
-    def read() -> bytes:
-        if secret.env:
-            value = session.host.variables.get(secret.env)
-            if value is None:
-                raise UsageError(
-                    f"the secret {secret.name!r} needs the variable {secret.env}, which is not set",
-                    where=secret.location,
-                    hint=f"export {secret.env}=… and build again",
-                )
-            return value.encode()
-        path = spec.root / Path(secret.file).expanduser()
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UsageError(
-                f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}",
-                where=secret.location,
-            ) from error
+def _has_trust(spec: Spec) -> bool:
+    return any(index.ca or index.insecure for index in spec.indexes.values())
 
-    return read
+
+def read_secret(session: Session, spec: Spec, secret: Secret) -> bytes:
+    """The value of a secret, read anew; noted among those that may not be shown. One that may be missing is empty.
+
+    Raises:
+        UsageError: it is not there, is empty, or too large to be one.
+    """
+    value = _secret_in_variable(session, secret) if secret.env else _secret_in_file(session, spec, secret)
+    if not value.strip() and secret.required:
+        source = f"the variable {secret.env}" if secret.env else secret.file
+        raise UsageError(
+            f"the secret {secret.name!r} is empty in {source}",
+            where=secret.location,
+            hint="give it its value, or say that it may be missing: required = false",
+        )
+    session.host.seen.add(f"secret {secret.name}", value)
+    for line in value.splitlines():  # such as of a private key
+        if len(line.strip()) >= _SHORTEST_LINE:
+            session.host.seen.add(f"secret {secret.name}", line)
+    return value
+
+
+def _secret_in_variable(session: Session, secret: Secret) -> bytes:
+    value = session.host.variables.get(secret.env)
+    if value is not None or not secret.required:
+        return (value or "").encode("utf-8", "surrogateescape")
+    raise UsageError(
+        f"the secret {secret.name!r} needs the variable {secret.env}, which is not set",
+        where=secret.location,
+        hint=f"export {secret.env}=… and build again",
+    )
+
+
+def _secret_in_file(session: Session, spec: Spec, secret: Secret) -> bytes:
+    path = in_home(secret.file, session.host, spec.root)
+    try:
+        with path.open("rb") as file:
+            value = file.read(_LARGEST_SECRET + 1)
+    except FileNotFoundError as error:
+        if not secret.required:
+            return b""
+        raise UsageError(
+            f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}",
+            where=secret.location,
+            hint="paths are relative to the spec's folder, and ~ is your home",
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}", where=secret.location
+        ) from error
+    if len(value) > _LARGEST_SECRET:
+        raise UsageError(
+            f"the secret {secret.name!r} in {path} is larger than {_LARGEST_SECRET:,} bytes",
+            where=secret.location,
+            hint="a secret is a token, a password or a key; other files are for copy",
+        )
+    return value
 
 
 def sandbox_capabilities(session: Session) -> "Capabilities":

@@ -5,7 +5,7 @@ so the steps have no network unless a command asks for it, and no credential eve
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from layerwright.backends.docker.context import make_context
 from layerwright.backends.docker.dockerfile import IMAGE_STAGE, SMOKE_STAGE, Dockerfile, write_dockerfile
 from layerwright.backends.native.blobs import StoreBlobs
 from layerwright.backends.native.builder import NativeBackend
-from layerwright.backends.native.commands import base_config
+from layerwright.backends.native.commands import base_config, told_parts
 from layerwright.backends.native.image import image_environment
 from layerwright.backends.native.inputs import fetch_inputs
 from layerwright.backends.native.realise import realise_base
@@ -78,8 +78,13 @@ class DockerBackend:
             if cell.platform != own
         }
 
-    def build(self, cell: CellPlan) -> DockerImage:
+    def build(self, cell: CellPlan, *, judge: Callable[[Digest, int], None] | None = None) -> DockerImage:
         """Build a cell; the engine has it under its references afterwards.
+
+        Args:
+            cell: what to build.
+            judge: gets the image's id and how many layers its base has, before the image gets its names; when it
+                raises, the image is removed.
 
         Raises:
             BuildError: a step failed, or cannot be expressed.
@@ -99,6 +104,14 @@ class DockerBackend:
             environment = image_environment(base_config(workshop, base), dict(config.env))
             dockerfile = write_dockerfile(cell, base=below, environment=environment, built=built)
             identifier = self._build(cell, dockerfile)
+            if judge is not None:
+                try:
+                    judge(identifier, len(base.layers))
+                except BaseException:
+                    self.engine.remove(str(identifier))
+                    raise
+            for reference in cell.references:
+                self.engine.tag(str(identifier), reference)
         made = self.engine.inspect(identifier)
         if made is None:
             raise BuildError(f"Docker built {cell.cell} but does not have it")
@@ -178,15 +191,19 @@ class DockerBackend:
             file = scratch / "Dockerfile"
             file.write_text(dockerfile.text, encoding="utf-8")
             secrets = {}
+            masked = list[str]()
             for name in dockerfile.secrets:
+                value = workshop.secrets[name]()
+                masked += told_parts(value)
                 secrets[name] = scratch / f"secret-{name}"
                 secrets[name].touch(mode=0o600)
-                secrets[name].write_bytes(workshop.secrets[name]())
+                secrets[name].write_bytes(value)
             wanted = Build(
                 context=context,
                 dockerfile=file,
-                references=cell.references,
+                references=(),  # after the image was judged
                 secrets=secrets,
+                masked=masked,
                 network=dockerfile.network,
                 target=IMAGE_STAGE,
             )
@@ -202,7 +219,7 @@ class DockerBackend:
                 )
 
             if dockerfile.smoke:  # before the image gets its names
-                smoke = run(replace(wanted, references=(), target=SMOKE_STAGE))
+                smoke = run(replace(wanted, target=SMOKE_STAGE))
                 self.engine.remove(smoke)
             return run(wanted)
 

@@ -194,7 +194,15 @@ class NativeBackend:
             if node.digest not in cached:
                 written += result.bytes_written
         refuse_collisions(self.workshop, cell.nodes, layers)
-        image, added = finish_image(self.workshop.store, cell, base_layers, layers, base_config)
+        made = [(node, results[node.digest]) for node in cell.nodes if node.digest in results]
+        image, added = finish_image(
+            self.workshop.store,
+            cell,
+            base_layers,
+            layers,
+            base_config,
+            judge=lambda image: self.workshop.guard(cell, image, made),
+        )
         return BuiltImage(
             cell=cell.cell,
             references=cell.references,

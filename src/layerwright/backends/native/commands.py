@@ -16,7 +16,7 @@ from layerwright.plan.steps import InstallApt, RunCommand
 from layerwright.sandbox.execute import execute
 from layerwright.sandbox.model import Command, Secret
 
-__all__ = ["base_config", "install_debs", "run_command"]
+__all__ = ["base_config", "install_debs", "run_command", "told_parts"]
 
 _TIMEOUT = 4 * 3600.0
 """Seconds a build command may take: compiles of deep-learning frameworks take hours."""
@@ -75,7 +75,7 @@ def run_command(
             "nothing to do when the commands do not use it; build as root or with user namespaces to be sure",
         )
     values = {name: workshop.secrets[name]() for name in step.secrets}
-    masked = [text for value in values.values() for text in _told(value)]
+    masked = [text for value in values.values() for text in told_parts(value)]
     command = Command(
         argv=step.argv,
         env=image_environment(base_config(workshop, base), {"HOME": "/root", **step.env}),
@@ -102,7 +102,7 @@ def run_command(
         )
 
 
-def _told(value: bytes) -> Sequence[str]:
+def told_parts(value: bytes) -> Sequence[str]:
     """What may not show in output: the secret, and each line of one that has several, such as a private key."""
     text = value.decode("utf-8", "replace").strip()
     lines = [line.strip() for line in text.splitlines()]

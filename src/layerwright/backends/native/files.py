@@ -105,8 +105,12 @@ def copy_tree(workshop: Workshop, step: CopyTree) -> NodeResult:
         # Caches and repositories are left out everywhere; the rest may be missed.
         if left.path.rpartition("/")[2] not in {".git", "__pycache__"} and not left.path.endswith(".pyc"):
             workshop.warn_once(f"{step.source}: {left.path} {left.reason}, and is not copied")
-    return write_blob(
-        workshop,
-        f"layerwright: copy {step.source} {step.to}",
-        lambda out: tree_layer(scan, to=step.to, out=out),
-    )
+    files = f"{scan.count} {'file' if scan.count == 1 else 'files'}"
+    with workshop.task(
+        f"copy:{step.source}:{step.to}", f"{step.source} to {step.to}, {files}", "copy", total_bytes=scan.size
+    ):
+        return write_blob(
+            workshop,
+            f"layerwright: copy {step.source} {step.to}",
+            lambda out: tree_layer(scan, to=step.to, out=out),
+        )

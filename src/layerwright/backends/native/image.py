@@ -1,6 +1,6 @@
 """Layers and a config become an image among the store's blobs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -48,8 +48,18 @@ def finish_image(
     base_layers: Sequence[BuiltLayer],
     layers: Sequence[BuiltLayer],
     base_config: bytes,
+    *,
+    judge: Callable[[Image], None] | None = None,
 ) -> tuple[Image, int]:
     """Make the image, keep its manifest and config, and let its references name it.
+
+    Args:
+        store: where it goes.
+        cell: what is built.
+        base_layers: of the base, bottom first.
+        layers: above the base.
+        base_config: empty for a base without one.
+        judge: sees the image before anything of it is kept; what it raises is the end of it.
 
     Returns:
         The image, and bytes that were added to the store.
@@ -77,6 +87,8 @@ def finish_image(
         labels=config.labels,
         platform=platform,
     )
+    if judge is not None:
+        judge(image)
     written = 0
     for data in (image.manifest, image.config):
         digits = Digest.of(data).hex

@@ -9,7 +9,7 @@ from layerwright.layers.formats import BASE_FORMAT, BYTECODE_FORMAT, LAYER_FORMA
 from layerwright.oci.digest import Digest
 from layerwright.store import Store
 
-__all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "read_result", "write_result"]
+__all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "forget_result", "read_result", "write_result"]
 
 RESULT_FORMAT = 2
 """Of the records themselves."""
@@ -41,6 +41,18 @@ def _key(digest: str) -> str:
 def write_result(store: Store, digest: str, result: NodeResult) -> None:
     """Remember what the node with this digest left."""
     store.write_record(_KIND, _key(digest), msgspec.json.encode(result, enc_hook=str))
+
+
+def forget_result(store: Store, digest: str, result: NodeResult) -> None:
+    """Remove what the node left, with its trees: for what must not be kept."""
+    store.discard_record(_KIND, _key(digest))
+    for layer in result.layers:
+        for key in layer.trees or (layer.diff_id.hex,):
+            store.discard_tree(key)
+        if not layer.wheels:
+            store.discard("blobs", layer.digest.hex)
+    if result.wheel is not None:
+        store.discard("wheels", result.wheel.sha256)
 
 
 def decode_digest(kind: type, value: object) -> object:

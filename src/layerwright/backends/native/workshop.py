@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from layerwright.backends.schedule import Processors
 from layerwright.core.events import BytesMoved, Reporter, TaskEnded, TaskStarted, Warned
@@ -15,13 +15,36 @@ from layerwright.sources.apt import DebianMirror, fetch_debs
 from layerwright.store import Store
 
 if TYPE_CHECKING:
+    from layerwright.backends.native.results import NodeResult
+    from layerwright.oci.image import Image
+    from layerwright.plan.steps import CellPlan, Node
     from layerwright.resolve import PackageResolver
     from layerwright.sandbox.model import Capabilities
     from layerwright.sandbox.rootfs import Rootfs
     from layerwright.sources.fetch import Fetcher
     from layerwright.spec.model import Index
 
-__all__ = ["Workshop"]
+__all__ = ["Guard", "Workshop"]
+
+
+class Guard(Protocol):
+    """Judges an image before it gets its names."""
+
+    def __call__(self, cell: "CellPlan", image: "Image", made: "Sequence[tuple[Node, NodeResult]]", /) -> None:
+        """Raise to have the cell fail.
+
+        Args:
+            cell: what was built.
+            image: manifest and config, which stand nowhere yet.
+            made: what each node of the cell left in the store.
+
+        Raises:
+            BuildError: the image may not be.
+        """
+
+
+def _no_guard(_cell: "CellPlan", _image: "Image", _made: "Sequence[tuple[Node, NodeResult]]", /) -> None:
+    """Take everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +65,7 @@ class Workshop:
         mirror: where Debian's archives are.
         http: asks servers.
         processors: shares the processors out to programs that keep them busy.
+        guard: judges each image before it gets its names.
         warned: messages of ``warn_once`` so far.
     """
 
@@ -58,6 +82,7 @@ class Workshop:
     mirror: DebianMirror
     http: HttpClient
     processors: Processors = field(default_factory=Processors)
+    guard: Guard = _no_guard
     warned: set[str] = field(default_factory=set)
 
     def warn_once(self, message: str, hint: str = "") -> None:

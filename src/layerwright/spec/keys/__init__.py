@@ -5,7 +5,7 @@ them by ``tools/generate_spec_reference.py``. A key that nobody wrote is ``UNSET
 then depends on parents and on the cell, and stands in ``extra_json_schema["default"]`` for people.
 """
 
-from layerwright.spec.keys.file import IndexTable, SecretTable, SpecFile
+from layerwright.spec.keys.file import IndexTable, LeaksTable, SecretTable, SpecFile
 from layerwright.spec.keys.images import DefaultsTable, ImageTable, OverrideTable
 from layerwright.spec.keys.items import (
     CopyTable,
@@ -24,6 +24,7 @@ __all__ = [
     "DefaultsTable",
     "ImageTable",
     "IndexTable",
+    "LeaksTable",
     "MatrixTable",
     "ModelTable",
     "MountTable",

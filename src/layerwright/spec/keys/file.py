@@ -16,6 +16,7 @@ from layerwright.spec.keys.values import (
 
 __all__ = [
     "IndexTable",
+    "LeaksTable",
     "SecretTable",
     "SpecFile",
 ]
@@ -41,13 +42,36 @@ class IndexTable(Table, frozen=True, kw_only=True):
         Annotated[
             str,
             text_like(
-                r"netrc|keyring|pip\.conf|env:[A-Za-z_][A-Za-z0-9_]*",
-                '"netrc", "keyring", "pip.conf" or "env:NAME"',
+                r"netrc|keyring|pip\.conf|env:[A-Za-z_][A-Za-z0-9_]*|file:.+",
+                '"netrc", "keyring", "pip.conf", "env:NAME" or "file:PATH"',
             ),
             Meta(
-                description="Where the host finds user and password: `netrc`, `keyring`, `pip.conf`, or `env:NAME` "
-                "(a variable that holds user:password). They never enter a build.",
-                examples=["netrc", "env:INTERNAL_INDEX"],
+                description="Where the host finds user and password: `netrc`, `keyring`, `pip.conf`, `env:NAME` "
+                "(a variable that holds user:password), or `file:PATH` (a file that does, relative to the spec). "
+                "They never enter a build.",
+                examples=["netrc", "env:INTERNAL_INDEX", "file:~/.secrets/index"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    ca: (
+        Annotated[
+            NonEmpty,
+            Meta(
+                description="File with the certificates (PEM) of the authority that this index is trusted by, relative "
+                "to the spec; the system's do not count for it then.",
+                examples=["corporate-ca.pem"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    insecure: (
+        Annotated[
+            Literal["http", "certificate"],
+            Meta(
+                description="`http`: speak to this index without encryption; `certificate`: take any certificate "
+                "(pip's trusted-host). Whoever is on the line can then read the password and change what is locked; "
+                "every `lock`, `build` and `check` says so."
             ),
         ]
         | UnsetType
@@ -70,6 +94,22 @@ class SecretTable(Table, frozen=True, kw_only=True):
         Annotated[NonEmpty, Meta(description="File, relative to the spec.", examples=["token.txt"])]
         | UnsetType
     ) = UNSET
+    required: Annotated[
+        bool, Meta(description="False: when the host does not have it, steps find an empty file.")
+    ] = True
+
+
+class LeaksTable(Table, frozen=True, kw_only=True):
+    """What the search for leaked secrets at the end of a build lets pass."""
+
+    allow: Annotated[
+        tuple[NonEmpty, ...],
+        Meta(
+            description="Patterns of paths in images whose contents may look like a secret, such as the key of an "
+            "example. Secrets of this spec and accounts of its indexes are never let pass.",
+            examples=[["/code/examples/*.pem"]],
+        ),
+    ] = ()
 
 
 class SpecFile(Table, frozen=True, kw_only=True):
@@ -100,3 +140,7 @@ class SpecFile(Table, frozen=True, kw_only=True):
         dict[Annotated[str, text_like("[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name")], SecretTable],
         Meta(description="Secrets, by name.", examples=[{"token": {"env": "API_TOKEN"}}]),
     ] = field(default_factory=dict)
+    leaks: Annotated[
+        LeaksTable,
+        Meta(description="The search for leaked secrets.", examples=[{"allow": ["/code/examples/*.pem"]}]),
+    ] = field(default_factory=LeaksTable)
