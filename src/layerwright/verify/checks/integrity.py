@@ -71,7 +71,7 @@ def _files(image: Inspection, environment: Environment, dist: Dist) -> Iterator[
     gone: list[str] = []
     changed: list[tuple[str, str]] = []
     for row in dist.rows():
-        if any(mark in row.path for mark in _GENERATED):
+        if any(mark in row.path for mark in _GENERATED) or _is_dpkgs(dist, row.path):
             continue
         node = image.tree.find(row.path)
         if node is None:
@@ -84,6 +84,11 @@ def _files(image: Inspection, environment: Environment, dist: Dist) -> Iterator[
         yield _gone(image, dist, gone)
     if changed:
         yield _changed(image, dist, changed)
+
+
+def _is_dpkgs(dist: Dist, path: str) -> bool:
+    """Whether the file is a script that Debian's packages put elsewhere, which RECORD lists at its old place."""
+    return dist.folder == "/usr/lib/python3/dist-packages" and not path.startswith(dist.folder)
 
 
 def _difference(row: RecordRow, size: int, sha256: bytes) -> str:
