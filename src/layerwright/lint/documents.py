@@ -191,7 +191,7 @@ def read_document(
     """
     whole = source.whole()
     if kind == "dockerfile":
-        return (_dockerfile(source, whole, has_ignore_file),)
+        return (_dockerfile(source, whole, kind, has_ignore_file),)
     if kind == "shell":
         return (Document(source=source, kind=kind, units=(_file_unit(source, whole),), text=whole),)
     from layerwright.lint.pages import page_blocks  # noqa: PLC0415 - pages are rare
@@ -199,14 +199,14 @@ def read_document(
     documents = [Document(source=source, kind="markdown", text=whole)]
     for language, block in page_blocks(whole):
         if language == "dockerfile":
-            documents.append(_dockerfile(source, block, None))
+            documents.append(_dockerfile(source, block, kind, None))
         else:
             unit = Unit(script=read_script(block), origin="block", stops=True, pipefail=True)
             documents.append(Document(source=source, kind="markdown", units=(unit,), text=block))
     return tuple(documents)
 
 
-def _dockerfile(source: Source, text: Piece, has_ignore_file: bool | None) -> Document:
+def _dockerfile(source: Source, text: Piece, kind: FileKind, has_ignore_file: bool | None) -> Document:
     dockerfile = read_dockerfile(source, text)
     stages = make_stages(dockerfile)
     units: list[Unit] = []
@@ -217,7 +217,7 @@ def _dockerfile(source: Source, text: Piece, has_ignore_file: bool | None) -> Do
     units += _start_units(stages, written)
     return Document(
         source=source,
-        kind="dockerfile",
+        kind=kind,
         dockerfile=dockerfile,
         stages=stages,
         units=tuple(units),

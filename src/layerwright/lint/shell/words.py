@@ -125,7 +125,7 @@ class WordReader:
             raw.strip("${}"),
         )
         inside = raw[2:-1] if raw.startswith("${") else raw[1:]
-        _, _, rest = inside.partition(name)
+        rest = inside.partition(name)[2] if name else ""
         operator = next((sign for sign in _EXPANDING if rest.startswith(sign)), "")
         return Expansion(
             name=name,
