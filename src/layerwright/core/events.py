@@ -23,8 +23,8 @@ class TaskStarted(Struct, frozen=True, kw_only=True):
     Attributes:
         task: id unique within the run, such as ``layer:torch`` or ``fetch:numpy``.
         title: what people read, such as ``torch 2.13.0``.
-        kind: ``resolve``, ``fetch``, ``facts``, ``base``, ``apt``, ``wheel``, ``layer``, ``bytecode``, ``run``,
-            ``smoke``, ``push``, ``load`` or ``image``.
+        kind: ``resolve``, ``fetch``, ``facts``, ``base``, ``apt``, ``wheel``, ``layer``, ``bytecode``, ``copy``,
+            ``run``, ``smoke``, ``push``, ``load`` or ``image``.
         total_bytes: size of the work where known, else 0.
         cell: the cell the work is for, empty when shared.
     """

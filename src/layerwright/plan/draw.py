@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from layerwright.core.errors import EngineError, UsageError
+from layerwright.core.text import size_text
 from layerwright.plan.nodes import step_fields
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
     CellPlan,
+    CopyTree,
     InstallWheels,
     Node,
     Plan,
@@ -19,7 +23,9 @@ from layerwright.plan.steps import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["GRAPH_FORMATS", "draw_graph", "plan_to_json", "plan_to_lines"]
+    from layerwright.plan.build import TreeRequest
+
+__all__ = ["GRAPH_FORMATS", "Sent", "draw_graph", "plan_to_json", "plan_to_lines"]
 
 GRAPH_FORMATS = ("svg", "png", "pdf", "dot")
 
@@ -37,8 +43,15 @@ _COLOURS = {
 }
 
 
-def plan_to_json(plan: Plan) -> dict[str, object]:
-    """The plan as the JSON object of ``plan --json`` (DESIGN §9, schema 1)."""
+class Sent(Struct, frozen=True, kw_only=True):
+    """How much of the project's own files a step takes: their number, and bytes."""
+
+    files: int
+    size: int
+
+
+def plan_to_json(plan: Plan, sent: "Mapping[TreeRequest, Sent] | None" = None) -> dict[str, object]:
+    """The plan as the JSON object of ``plan --json`` (DESIGN §9, schema 1); ``sent`` as in ``plan_to_lines``."""
     return {
         "schema": 1,
         "images": [
@@ -48,28 +61,57 @@ def plan_to_json(plan: Plan) -> dict[str, object]:
                 "references": list(cell.references),
                 "platform": cell.platform,
                 "parent": cell.parent,
-                "steps": [_step_to_json(node) for node in cell.nodes],
+                "steps": [_step_to_json(node, sent or {}) for node in cell.nodes],
             }
             for cell in plan.cells
         ],
     }
 
 
-def _step_to_json(node: Node) -> dict[str, object]:
+def _step_to_json(node: Node, sent: "Mapping[TreeRequest, Sent]") -> dict[str, object]:
     fields = step_fields(node.step)
     kind = fields.pop("kind")
+    taken = _taken(node, sent)
+    if taken is not None:
+        fields |= {"files": taken.files, "size": taken.size}
     return {"kind": kind, "digest": node.digest, "title": node.title, "inputs": list(node.inputs), **fields}
 
 
-def plan_to_lines(plan: Plan) -> Iterator[str]:
-    """The plan as text, one line a step, shared steps marked."""
+def _taken(node: Node, sent: "Mapping[TreeRequest, Sent]") -> Sent | None:
+    """What a step takes of the project's files; None for steps that take none."""
+    from layerwright.plan.build import TreeRequest  # noqa: PLC0415 - start-up
+
+    match node.step:
+        case CopyTree(source=source, exclude=exclude):
+            return sent.get(TreeRequest(source=source, exclude=exclude))
+        case BuildWheel(source=source) if source.kind == "path":
+            return sent.get(TreeRequest(source=source.source))
+        case _:
+            return None
+
+
+def plan_to_lines(plan: Plan, sent: "Mapping[TreeRequest, Sent] | None" = None) -> Iterator[str]:
+    """The plan as text, one line a step, shared steps marked.
+
+    Args:
+        plan: the plan.
+        sent: how much there is of each folder and file of the project that steps take.
+    """
     seen = dict[str, str]()
     for cell in plan.cells:
         yield f"{cell.cell}  {', '.join(cell.references)}  ({cell.platform})"
         for node in cell.nodes:
             first = seen.setdefault(node.digest, cell.cell)
             shared = "" if first == cell.cell else f"  = {first}"
-            yield f"  {node.digest[7:19]}  {type(node.step).__name__:<13}  {_describe(node)}{shared}"
+            amount = _amount(_taken(node, sent or {}))
+            kind = type(node.step).__name__
+            yield f"  {node.digest[7:19]}  {kind:<13}  {_describe(node)}{amount}{shared}"
+
+
+def _amount(taken: Sent | None) -> str:
+    if taken is None:
+        return ""
+    return f" ({taken.files} {'file' if taken.files == 1 else 'files'}, {size_text(taken.size)})"
 
 
 def _describe(node: Node) -> str:

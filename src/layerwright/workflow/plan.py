@@ -1,6 +1,7 @@
 """Spec + lock → plan, with the project's folders read for their digests."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from typing import TYPE_CHECKING
 
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
@@ -12,6 +13,9 @@ from layerwright.sources.local import LocalInputs
 from layerwright.spec.model import Spec
 from layerwright.workflow.scans import tree_state
 from layerwright.workflow.session import Session, lock_path, read_locked, read_spec, select_cells
+
+if TYPE_CHECKING:
+    from layerwright.plan.draw import Sent
 
 __all__ = ["plan_cells", "scan_trees", "stale_cells", "with_parents"]
 
@@ -58,6 +62,7 @@ def scan_trees(
     names: Iterable[str],
     host: HostEnvironment,
     cache: MutableMapping[str, str] | None = None,
+    sent: "MutableMapping[TreeRequest, Sent] | None" = None,
 ) -> Mapping[TreeRequest, str]:
     """State of every folder and file the cells copy or build.
 
@@ -67,17 +72,20 @@ def scan_trees(
         names: cells.
         host: the caller's surroundings.
         cache: file digests by path, size and time, so that unchanged files are not read again.
+        sent: takes how much of each folder and file goes into a build.
     """
     wanted = list(names)
     requests = tree_requests((spec.cells[name] for name in wanted), (lock.cells[name] for name in wanted))
     return {
-        request: tree_state(request, spec.root, host, cache)
+        request: tree_state(request, spec.root, host, cache, sent)
         for request in sorted(requests, key=lambda item: (item.source, item.exclude, item.commit))
     }
 
 
-def plan_cells(session: Session, images: Iterable[str]) -> Plan:
-    """Plan images of the spec from the lock as it stands.
+def plan_cells(
+    session: Session, images: Iterable[str], sent: "MutableMapping[TreeRequest, Sent] | None" = None
+) -> Plan:
+    """Plan images of the spec from the lock as it stands; ``sent`` as in ``scan_trees``.
 
     Raises:
         UsageError: there is no lock, or it is out of date for one of the cells.
@@ -93,4 +101,5 @@ def plan_cells(session: Session, images: Iterable[str]) -> Plan:
             f"{lock_path(spec).name} is out of date for {', '.join(stale)}",
             hint="run `layerwright lock`; it changes only what the spec asks for",
         )
-    return make_plan(spec, lock, scan_trees(spec, lock, names, session.host), cells=names)
+    trees = scan_trees(spec, lock, names, session.host, sent=sent)
+    return make_plan(spec, lock, trees, cells=names)

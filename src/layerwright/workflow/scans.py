@@ -4,10 +4,14 @@ import json
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerwright.host.environment import HostEnvironment
 from layerwright.plan.build import TreeRequest
 from layerwright.workflow.session import Session
+
+if TYPE_CHECKING:
+    from layerwright.plan.draw import Sent
 
 __all__ = ["file_digests", "tree_state"]
 
@@ -31,9 +35,20 @@ def file_digests(session: Session) -> Iterator[MutableMapping[str, str]]:
 
 
 def tree_state(
-    request: TreeRequest, root: Path, host: HostEnvironment, cache: MutableMapping[str, str] | None = None
+    request: TreeRequest,
+    root: Path,
+    host: HostEnvironment,
+    cache: MutableMapping[str, str] | None = None,
+    sent: "MutableMapping[TreeRequest, Sent] | None" = None,
 ) -> str:
     """Digest of the files, or the description of the commit, that a request asks for.
+
+    Args:
+        request: what is asked.
+        root: folder that relative paths start from.
+        host: the caller's surroundings.
+        cache: as for ``layers.scan_tree``.
+        sent: takes how much there is of the files.
 
     Raises:
         BuildError: nothing is there, or it cannot be read.
@@ -44,4 +59,9 @@ def tree_state(
         return describe_commit(root / request.source, host)
     from layerwright.layers.scan import scan_tree  # noqa: PLC0415 - start-up
 
-    return scan_tree(root / request.source, exclude=request.exclude, cache=cache).digest
+    scan = scan_tree(root / request.source, exclude=request.exclude, cache=cache)
+    if sent is not None:
+        from layerwright.plan.draw import Sent  # noqa: PLC0415 - start-up
+
+        sent[request] = Sent(files=scan.count, size=scan.size)
+    return scan.digest

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from layerwright.cli.context import Context
 from layerwright.cli.errors import print_error
 from layerwright.cli.parsers import Commands
-from layerwright.cli.reporters import format_size
+from layerwright.cli.summary import image_line, summary_lines
 from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.workflow.report import outcome_document, unchanged
 
@@ -118,19 +118,23 @@ def _print(context: Context, document: Mapping[str, Any], *, aside: bool = False
     if terminal.json:
         terminal.print(json.dumps(document, ensure_ascii=False))
         return
-    for image in document["images"]:
-        terminal.print(_line(image))
+    if len(document["images"]) + len(document["failures"]) > 1:
+        for line in _summary(context, document):
+            terminal.print(line)
+    else:
+        for image in document["images"]:
+            terminal.print(image_line(image))
     for line in document["outputs"]:
         terminal.print(f"  {line}")
 
 
-def _line(image: Mapping[str, Any]) -> str:
-    layers = image["layers"]
-    new = sum(1 for layer in layers if not layer["cached"])
-    size = sum(layer["size"] for layer in layers)
-    counted = f"{len(layers)} layers, {format_size(size)}" if size else f"{len(layers)} layers"
-    state = "unchanged" if new == 0 else f"{new} of {len(layers)} layers new"
-    return (
-        f"{image['cell']}  {image['reference']}  {image['digest']}  "
-        f"{counted}, {state}, {image['seconds']:.2f} s"
-    )
+def _summary(context: Context, document: Mapping[str, Any]) -> Iterator[str]:
+    order = [image["cell"] for image in document["images"]]
+    references = {}
+    if document["failures"]:
+        from layerwright.workflow.session import read_spec  # noqa: PLC0415 - only on failure
+
+        cells = read_spec(context.session).cells
+        order = list(cells)
+        references = {name: cell.references[0] for name, cell in cells.items()}
+    return summary_lines(document, order=order, references=references)

@@ -3,9 +3,14 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
+
+if TYPE_CHECKING:
+    from layerwright.plan.build import TreeRequest
+    from layerwright.plan.draw import Sent
 
 __all__ = ["add"]
 
@@ -29,14 +34,15 @@ def _plan(context: Context, options: argparse.Namespace) -> int:
     from layerwright.plan.draw import draw_graph, plan_to_json, plan_to_lines  # noqa: PLC0415 - start-up
     from layerwright.workflow.plan import plan_cells  # noqa: PLC0415 - start-up
 
-    plan = plan_cells(context.session, options.images)
+    sent: dict[TreeRequest, Sent] = {}
+    plan = plan_cells(context.session, options.images, sent)
     if options.graph is not None:
         draw_graph(plan, options.graph)
     if context.terminal.json:
-        context.terminal.print(json.dumps(plan_to_json(plan), ensure_ascii=False))
+        context.terminal.print(json.dumps(plan_to_json(plan, sent), ensure_ascii=False))
     elif options.graph is not None:
         context.terminal.print(str(options.graph))
     else:
-        for line in plan_to_lines(plan):
+        for line in plan_to_lines(plan, sent):
             context.terminal.print(line)
     return 0
