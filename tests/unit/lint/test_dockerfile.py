@@ -20,7 +20,9 @@ CASES = {
         "FROM a\nRUN one && \\\n  # why\n\n  two && \\\n  three\n"
     ),
     "escape directive": "# escape=`\nFROM a\nCOPY a c:\\\nRUN dir `\n  c:\\\n",
-    "directives end at the first comment": "# syntax=docker/dockerfile:1\n# a comment\n# escape=`\nFROM a\nRUN x \\\n y\n",
+    "directives end at the first comment": (
+        "# syntax=docker/dockerfile:1\n# a comment\n# escape=`\nFROM a\nRUN x \\\n y\n"
+    ),
     "here-documents": (
         "FROM a\nRUN <<EOF\nset -e\n# kept\necho \\\nhi\nEOF\nCOPY <<'A' <<B /x/\n$no\nA\n$yes\nB\n"
         "RUN cat <<-X > /f\n\tq\n\tX\nRUN echo done\n"
@@ -33,7 +35,9 @@ CASES = {
     "tabs, case, CRLF, BOM": "\ufefffrom a\r\nrun\tb \\\r\n  c\r\nEXPOSE 80/tcp\r\n",
     "other scripts": "FROM a\n# 中文註解\nRUN echo 中文 && \\\n  # 註解\n  echo 包\n",
     "old forms": 'FROM a\nMAINTAINER Me <a@b>\nENV OLD some text here\nLABEL a=b "c d"=e\nARG X="1 2"\n',
-    "spaces around": "   FROM a\n\n\n  RUN   x   y  \n\t# c\n  HEALTHCHECK --interval=5s CMD curl -f http://x || exit 1\n",
+    "spaces around": (
+        "   FROM a\n\n\n  RUN   x   y  \n\t# c\n  HEALTHCHECK --interval=5s CMD curl -f http://x || exit 1\n"
+    ),
     "no line feed at the end": "FROM a\nRUN x",
 }
 
@@ -72,10 +76,27 @@ def text_of(flag):
     return f"--{flag.name}={flag.value}" if flag.value else f"--{flag.name}"
 
 
-LINES = st.sampled_from((
-    "FROM a", "RUN x", "RUN x \\", "  y \\", "  y", "# c", "", "RUN <<E", "E", "ENV A=b", "RUN [\"a\"]", "\\", "RUN a\\\\",
-    "COPY a b \\ ", "# escape=`", "CMD z `", "\tRUN q",
-))  # fmt: skip
+LINES = st.sampled_from(
+    (
+        "FROM a",
+        "RUN x",
+        "RUN x \\",
+        "  y \\",
+        "  y",
+        "# c",
+        "",
+        "RUN <<E",
+        "E",
+        "ENV A=b",
+        'RUN ["a"]',
+        "\\",
+        "RUN a\\\\",
+        "COPY a b \\ ",
+        "# escape=`",
+        "CMD z `",
+        "\tRUN q",
+    )
+)
 
 
 @given(st.lists(LINES, max_size=8))
@@ -132,8 +153,12 @@ def test_stages_know_what_they_stand_on_and_what_holds():
     )
     stages = make_stages(read(text))
     assert [(one.name, one.base.text, one.parent) for one in stages] == [
-        ("one", "base:1", -1), ("", "one", 0), ("", "scratch", -1), ("unused", "other", -1), ("last", "2", -1),
-    ]  # fmt: skip
+        ("one", "base:1", -1),
+        ("", "one", 0),
+        ("", "scratch", -1),
+        ("unused", "other", -1),
+        ("last", "2", -1),
+    ]
     assert stages[1].end.env == {"A": "1", "B": "", "C": "1x", "D": "1x y"} or stages[1].end.env["B"] == ""
     assert stages[1].end.args == {"TAG": "1"}
     assert (stages[1].end.workdir, stages[1].end.user) == ("/w/sub", "me")

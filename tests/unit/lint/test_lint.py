@@ -21,13 +21,49 @@ def codes(text, kind="dockerfile", **options):
     return {one.code.removeprefix("LW-LINT-") for one in lint(text, kind, **options)}
 
 
-PIECES = st.sampled_from((
-    "FROM a", "FROM ubuntu:24.04 AS b", "RUN ", "RUN <<E", "E", "ENV A=$B:", "ARG TOKEN=x", "COPY . /x", "COPY --from=b /x /y",
-    "pip install -r ", "a>=1", "apt-get install", "git clone https://h/r", "curl http://h/a.tgz | tar x", "rm -rf $X/", "&& \\",
-    "|| true", ";", "docker run -it ", "--gpus", "chmod -R 777 /x", "case $x in *) y=1;; esac", "eval $x", "ENTRYPOINT [\"a\"]",
-    "exec gosu $USER_ID:$GROUP_ID \"$@\"", "printf '#!/bin/sh\\nrm $0\\n' > /entry.sh", "if [", "'", "\"", "$(", "中文", "Ã©",
-    "# layerwright: allow LW-LINT-APT-YES", "\\", "\n", "ADD https://h/x.git#main /y", "--index-url http://u:p@h/", "```sh", "```",
-))  # fmt: skip
+PIECES = st.sampled_from(
+    (
+        "FROM a",
+        "FROM ubuntu:24.04 AS b",
+        "RUN ",
+        "RUN <<E",
+        "E",
+        "ENV A=$B:",
+        "ARG TOKEN=x",
+        "COPY . /x",
+        "COPY --from=b /x /y",
+        "pip install -r ",
+        "a>=1",
+        "apt-get install",
+        "git clone https://h/r",
+        "curl http://h/a.tgz | tar x",
+        "rm -rf $X/",
+        "&& \\",
+        "|| true",
+        ";",
+        "docker run -it ",
+        "--gpus",
+        "chmod -R 777 /x",
+        "case $x in *) y=1;; esac",
+        "eval $x",
+        'ENTRYPOINT ["a"]',
+        'exec gosu $USER_ID:$GROUP_ID "$@"',
+        "printf '#!/bin/sh\\nrm $0\\n' > /entry.sh",
+        "if [",
+        "'",
+        '"',
+        "$(",
+        "中文",
+        "Ã©",
+        "# layerwright: allow LW-LINT-APT-YES",
+        "\\",
+        "\n",
+        "ADD https://h/x.git#main /y",
+        "--index-url http://u:p@h/",
+        "```sh",
+        "```",
+    )
+)
 
 
 @given(
@@ -91,8 +127,9 @@ def test_a_file_can_allow_a_finding():
 
 def test_pages_are_read_by_their_blocks():
     page = (
-        "# Title\n\nRun --privileged never.\n\n```console\n$ docker run \\\n  --privileged x:1\noutput --privileged\n```\n\n"
-        "```dockerfile\nRUN chmod 777 /x\n```\n\n```python\nimport os\n```\n\n  ~~~bash\n  docker run --pid=host x:1\n  ~~~\n"
+        "# Title\n\nRun --privileged never.\n\n```console\n$ docker run \\\n  --privileged x:1\noutput --privileged\n"
+        "```\n\n```dockerfile\nRUN chmod 777 /x\n```\n\n```python\nimport os\n```\n\n  ~~~bash\n"
+        "  docker run --pid=host x:1\n  ~~~\n"
     )
     found = [(one.where.location.line, one.code.removeprefix("LW-LINT-")) for one in lint(page, "markdown")]
     assert found == [(7, "PRIVILEGED"), (20, "HOST-NAMESPACE")]
@@ -137,13 +174,23 @@ CLEAN = "FROM a:1@sha256:" + "0" * 64 + "\n"
     ("text", "code", "found"),
     [
         # Bases that bring Python themselves, or build it, are not managed by Debian.
-        ("FROM ubuntu:24.04\nRUN apt-get update && apt-get install -y python3-pip\nRUN pip install a", "PEP668", True),
-        ("FROM ubuntu:22.04\nRUN apt-get update && apt-get install -y python3-pip\nRUN pip install a", "PEP668", False),
+        (
+            "FROM ubuntu:24.04\nRUN apt-get update && apt-get install -y python3-pip\nRUN pip install a",
+            "PEP668",
+            True,
+        ),
+        (
+            "FROM ubuntu:22.04\nRUN apt-get update && apt-get install -y python3-pip\nRUN pip install a",
+            "PEP668",
+            False,
+        ),
         ("FROM python:3.12-slim-bookworm\nRUN pip install a", "PEP668", False),
         ("FROM debian:bookworm\nRUN make install\nRUN pip3 install a", "PEP668", False),
         (
-            "FROM debian:bookworm\nRUN apt-get update && apt-get install -y python3-venv && python3 -m venv /v\n"
-            "ENV PATH=/v/bin:$PATH\nRUN pip install a",
+            (
+                "FROM debian:bookworm\nRUN apt-get update && apt-get install -y python3-venv && python3 -m venv /v\n"
+                "ENV PATH=/v/bin:$PATH\nRUN pip install a"
+            ),
             "PEP668",
             False,
         ),
@@ -158,7 +205,11 @@ CLEAN = "FROM a:1@sha256:" + "0" * 64 + "\n"
         (CLEAN + "RUN a; b", "STATUS-LOST", True),
         (CLEAN + "RUN set -e; a; b", "STATUS-LOST", False),
         (CLEAN + "RUN a && if b; then c; fi", "STATUS-LOST", False),
-        (CLEAN + 'SHELL ["/bin/bash", "-euo", "pipefail", "-c"]\nRUN a; curl -f h | tar x', "PIPE-STATUS", False),
+        (
+            CLEAN + 'SHELL ["/bin/bash", "-euo", "pipefail", "-c"]\nRUN a; curl -f h | tar x',
+            "PIPE-STATUS",
+            False,
+        ),
         (CLEAN + "RUN make test || true", "FAILURE-IGNORED", True),
         (CLEAN + "RUN rm -f /x || true", "FAILURE-IGNORED", False),
         (CLEAN + "RUN make || (cat log && exit 1)", "FAILURE-IGNORED", False),
@@ -167,13 +218,25 @@ CLEAN = "FROM a:1@sha256:" + "0" * 64 + "\n"
         (CLEAN + "RUN pip install a<2", "REQUIREMENT-REDIRECT", True),
         (CLEAN + "RUN pip install a==1 b @ https://h/b.whl -c c.txt", "PIP-UNPINNED", False),
         # Modes.
-        (CLEAN + "RUN chmod 1777 /tmp/x && chmod 755 /a && chmod u+w /b && chmod g+rw,o-w /c", "WORLD-WRITABLE", False),
+        (
+            CLEAN + "RUN chmod 1777 /tmp/x && chmod 755 /a && chmod u+w /b && chmod g+rw,o-w /c",
+            "WORLD-WRITABLE",
+            False,
+        ),
         (CLEAN + "RUN chmod a+rwx /x", "WORLD-WRITABLE", True),
         (CLEAN + "RUN mkdir -m 0777 /x", "WORLD-WRITABLE", True),
         # Lists of folders.
-        ("FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\nENV LD_LIBRARY_PATH=/x:$LD_LIBRARY_PATH", "EMPTY-PATH-ENTRY", False),
+        (
+            "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\nENV LD_LIBRARY_PATH=/x:$LD_LIBRARY_PATH",
+            "EMPTY-PATH-ENTRY",
+            False,
+        ),
         ("FROM ubuntu:22.04\nENV LD_LIBRARY_PATH=/x:$LD_LIBRARY_PATH", "EMPTY-PATH-ENTRY", True),
-        ("FROM ubuntu:22.04\nENV LD_LIBRARY_PATH=/x\nENV LD_LIBRARY_PATH=/y:$LD_LIBRARY_PATH", "EMPTY-PATH-ENTRY", False),
+        (
+            "FROM ubuntu:22.04\nENV LD_LIBRARY_PATH=/x\nENV LD_LIBRARY_PATH=/y:$LD_LIBRARY_PATH",
+            "EMPTY-PATH-ENTRY",
+            False,
+        ),
         ("FROM ubuntu:22.04\nENV PATH=/x:$PATH", "EMPTY-PATH-ENTRY", False),
         # Tags and front ends.
         ("# syntax=docker/dockerfile:1\n" + CLEAN, "SYNTAX-FLOATING", False),
@@ -182,12 +245,28 @@ CLEAN = "FROM a:1@sha256:" + "0" * 64 + "\n"
         ("FROM localhost:5000/x\n", "IMAGE-TAG", True),
         ("FROM scratch\n", "IMAGE-TAG", False),
         # CUDA and ONNX Runtime: both sides known.
-        ("FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.20.1", "ORT-CUDA", True),
-        ("FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.16.3", "ORT-CUDA", False),
-        ("FROM nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.20.1", "ORT-CUDA", False),
+        (
+            "FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.20.1",
+            "ORT-CUDA",
+            True,
+        ),
+        (
+            "FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.16.3",
+            "ORT-CUDA",
+            False,
+        ),
+        (
+            "FROM nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04\nRUN pip install onnxruntime-gpu==1.20.1",
+            "ORT-CUDA",
+            False,
+        ),
         ("FROM somebody/base:1\nRUN pip install onnxruntime-gpu==1.20.1", "ORT-CUDA", False),
         # Secrets and what only sounds like one.
-        (CLEAN + "ARG TOKENIZERS_PARALLELISM=false\nENV TOKEN_FILE=/x KEYBOARD=us PASSWORD_LENGTH=8", "SECRET-ENV", False),
+        (
+            CLEAN + "ARG TOKENIZERS_PARALLELISM=false\nENV TOKEN_FILE=/x KEYBOARD=us PASSWORD_LENGTH=8",
+            "SECRET-ENV",
+            False,
+        ),
         (CLEAN + "ENV HF_TOKEN=x", "SECRET-ENV", True),
         (CLEAN + "ENV HF_TOKEN=", "SECRET-ENV", False),
         (CLEAN + "RUN git clone -b v1 https://git:x@h/r && rm -rf r", "SECRET-URL", False),
@@ -197,12 +276,16 @@ CLEAN = "FROM a:1@sha256:" + "0" * 64 + "\n"
         # No question is asked.
         (CLEAN + "RUN apt-get -qq install a", "APT-YES", False),
         (CLEAN + "RUN apt-get --assume-yes install a", "APT-YES", False),
-        (CLEAN + "RUN --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y a", "APT-LISTS", False),
+        (
+            CLEAN + "RUN --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y a",
+            "APT-LISTS",
+            False,
+        ),
         # The start.
         (CLEAN + 'ENTRYPOINT ["tini", "--", "python"]', "PID-ONE", False),
         (CLEAN + 'ENTRYPOINT ["/app"]', "PID-ONE", False),
     ],
-)  # fmt: skip
+)
 def test_both_sides_of_a_rule(text, code, found):
     assert (code in codes(text)) == found
 

@@ -28,6 +28,7 @@ _PYTHON = re.compile(r"python[23]?(\.\d+)?")
 _SHA256 = re.compile(r"\b([0-9a-f]{64})\b")
 _ARCHIVE = re.compile(r".+\.(tar(\.\w+)?|tgz|zip|deb|gz|xz|bz2|sh|run)")
 _STRONGEST: Final[tuple[Fate, ...]] = ("kept", "neutral", "carried")
+_DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
 _PARTS: Final = 2
 _NEUTRAL: Final = frozenset({"", "export", "set", "true", ":", "umask", "shopt"})
 _MOVES: Final = frozenset({"cd", "pushd", "popd"})
@@ -175,18 +176,18 @@ class RunCarrier:
         names = [expand(word.text, self.variables) for word in call.packages]
         if any(name.unknown or name.text.startswith(("/", "./")) or "$" in name.text for name in names):
             return "kept"
-        if any(option.name in {"-t", "--target-release", "-o", "--option"} for option in call.parsed.options):
-            self.draft.leave(
-                self.line,
-                command.piece.text[command.start : command.stop],
-                "apt's options are not carried over",
-            )
+        if call.parsed.has("-t", "--target-release", "-o", "--option"):
+            text = command.piece.text[command.start : command.stop]
+            self.draft.leave(self.line, text, "apt's options are not carried over")
         for name in names:
-            if name.text == "tzdata" and self.variables.get("TZ"):
-                continue  # the time zone brings it
-            if name.text not in self.draft.apt:
-                self.draft.apt.append(name.text)
+            self._debian(name.text)
         return "carried"
+
+    def _debian(self, name: str) -> None:
+        if not _DEBIAN.fullmatch(name):
+            self.draft.leave(self.line, name, "not the name of a Debian package")
+        elif name not in self.draft.apt and not (name == "tzdata" and self.variables.get("TZ")):
+            self.draft.apt.append(name)  # the time zone brings tzdata
 
     def _git(self, command: Command) -> Fate:
         clone = git_clone(command)
@@ -285,11 +286,9 @@ class RunCarrier:
     def _is_check(self, commands: tuple[Command, ...]) -> bool:
         """``echo "DIGEST  FILE" | sha256sum --check`` of a file that became a model."""
         checks = any(command.program in {"sha256sum", "shasum"} for command in commands)
-        digests = {
-            digest for command in commands for text in command.texts for digest in _SHA256.findall(text)
-        }
-        known = {sha256 for _, sha256, _ in self.draft.models}
-        return checks and bool(digests) and digests <= known
+        texts = [expand(text, self.variables).text for command in commands for text in command.texts]
+        digests = {digest for text in texts for digest in _SHA256.findall(text)}
+        return checks and bool(digests) and digests <= {sha256 for _, sha256, _ in self.draft.models}
 
     def _removal(self, command: Command) -> Fate:
         """What is removed was never there, or has to go; what a step made itself matters while it is kept."""
@@ -357,11 +356,22 @@ class RunCarrier:
             for text in command.texts
             if not text.startswith("-")
         ]
-        targets = {target.rpartition("/")[0] for _, _, target in self.draft.models}
+        targets = self._folders_of_models()
         runs = self.unit.stage.instructions if self.unit.stage else ()
         opened = " ".join(one.rest.text for one in runs if one.keyword == "RUN" and "777" in one.rest.text)
         caches = [path for path in paths if path in later and (path in opened or later[path] in opened)]
         return "carried" if paths and all(path in caches or path in targets for path in paths) else "kept"
+
+    def _folders_of_models(self) -> set[str]:
+        """Folders that this step fetches models into."""
+        calls = [call for command in self.unit.commands if (call := download_call(command)) is not None]
+        outputs = [expand(call.output, self.variables).text for call in calls if call.output]
+        models = [
+            path
+            for path in outputs
+            if path.rpartition("/")[2] in self.digests and not _ARCHIVE.fullmatch(path)
+        ]
+        return {self.places.absolute(path).rpartition("/")[0] for path in models}
 
     # -- what stays
 
@@ -372,7 +382,7 @@ class RunCarrier:
 
     def _keep(self, texts: list[str]) -> None:
         script = "\n".join(_unfolded(text) for text in texts)
-        names = {command.program for command in self.unit.commands}
+        words = set(re.findall(r"[\w.-]+", script))
         shell = self.unit.state.shell if self.unit.state else ("/bin/sh", "-c")
         bash = "bash" in shell[0]
         for name in self.mounts.secrets:
@@ -413,7 +423,7 @@ class RunCarrier:
                 script="" if bash else script,
                 argv=(shell[0], "-euc", script) if bash else (),
                 secrets=tuple(self.mounts.secrets),
-                network=bool(names & _NETWORK),
+                network=bool(words & _NETWORK),
             )
         )
 

@@ -17,7 +17,6 @@ from layerwright.lint.documents import Document, Unit, read_document
 from layerwright.lint.secret_names import is_secret_name
 from layerwright.lint.source import Source
 from layerwright.oci.reference import Reference
-from layerwright.spec.base import parse_base
 
 __all__ = ["convert"]
 
@@ -27,6 +26,11 @@ _ENVIRONMENT: Final = re.compile(
 _BUILD_ONLY: Final = frozenset(
     {"DEBIAN_FRONTEND", "DEBCONF_NONINTERACTIVE_SEEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 )
+_OWN_KINDS: Final = frozenset(
+    {"debian", "image", "oci", "archive", "docker-archive", "oci-archive", "docker"}
+)
+"""What ``from`` of a spec has words for, which are names of images too."""
+
 _LEFT: Final = {
     "EXPOSE": "layerwright images publish no ports by themselves; say it where the container starts",
     "VOLUME": "a mount of `run` takes its place: [images.NAME.run] mounts",
@@ -193,7 +197,8 @@ class _Maker:
                 self._env(draft, stage, instruction, state)
             case "LABEL":
                 for pair in name_values("LABEL", text, self.document.escape):
-                    draft.labels[pair.name] = expand(pair.value or "", state.variables).text
+                    if pair.name.strip():
+                        draft.labels[pair.name] = expand(pair.value or "", state.variables).text
             case "MAINTAINER":
                 draft.labels["org.opencontainers.image.authors"] = text
             case "ENTRYPOINT":
@@ -256,8 +261,10 @@ class _Maker:
                 draft.leave(
                     instruction.line, f"ENV {name}={pair.value}", f"{value.unknown[0]} has no value here"
                 )
-            else:
+            elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 draft.env[name] = value.text
+            else:
+                draft.leave(instruction.line, f"ENV {name}", "not the name of a variable")
 
     def _path(
         self, draft: Draft, stage: Stage, instruction: Instruction, name: str, raw: str, state: State
@@ -375,9 +382,9 @@ def _reference(text: str) -> str:
     """A reference that the spec does not take for one of its own kinds of base, and with a tag."""
     tag = text.partition("@")[0].rpartition("/")[2].partition(":")[2]
     named = text if tag or "@" in text else f"{text}:latest"
+    if named.partition(":")[0] not in _OWN_KINDS:
+        return named
     try:
-        if parse_base(named).kind == "registry":
-            return named
         return str(Reference.parse(named))
     except ValueError:
         return named

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from posixpath import join
+from posixpath import join, normpath
 from urllib.parse import urlsplit
 
 from layerwright.lint.convert.model import Context, Draft, IndexDraft, PackageDraft
@@ -93,37 +93,49 @@ class PipCarrier:
             self._leave(name, "an option of pip that the spec has no word for")
 
     def _file(self, path: str, *, constraint: bool) -> None:
-        """Requirements of a file of the project."""
+        """Requirements of a file of the project, by its place in the image."""
         source = self._places.source(path)
-        text = self._context.text(source) if source is not None else None
+        if source is None:
+            self._missing(path)
+        else:
+            self._lines(source, constraint=constraint, seen=())
+
+    def _missing(self, path: str) -> None:
+        self._leave(
+            path, "a requirements file that is not in the project's folder: its packages are missing here"
+        )
+
+    def _lines(self, source: str, *, constraint: bool, seen: tuple[str, ...]) -> None:
+        text = None if source in seen else self._context.text(source)
         if text is None:
-            self._leave(
-                path, "a requirements file that is not in the project's folder: its packages are missing here"
-            )
+            self._missing(source)
             return
-        folder = source.rpartition("/")[0] if source else ""
         for line in _logical_lines(text):
             if line.startswith("-"):
-                self._file_option(line, folder, constraint=constraint)
+                self._file_option(line, source, constraint=constraint, seen=(*seen, source))
                 continue
             requirement = re.sub(r"\s+--hash[= ]\S+", "", line).strip()
-            if constraint:
-                if requirement_fault(requirement):
-                    self._leave(requirement, "a constraint that is not understood")
-                elif requirement not in self._draft.constraints:
-                    self._draft.constraints.append(requirement)
-            elif not self._text(requirement):
-                self._leave(requirement, f"a line of {path} that is not understood")
+            if not constraint:
+                if not self._text(requirement):
+                    self._leave(requirement, f"a line of {source} that is not understood")
+            elif requirement_fault(requirement):
+                self._leave(requirement, "a constraint that is not understood")
+            elif requirement not in self._draft.constraints:
+                self._draft.constraints.append(requirement)
 
-    def _file_option(self, line: str, folder: str, *, constraint: bool) -> None:
-        words = shlex.split(line, comments=True, posix=True)
+    def _file_option(self, line: str, source: str, *, constraint: bool, seen: tuple[str, ...]) -> None:
+        try:
+            words = shlex.split(line, comments=True, posix=True)
+        except ValueError:
+            words = line.split()
         name, _, value = words[0].partition("=")
         value = value or (words[1] if len(words) > 1 else "")
+        beside = normpath(join(source.rpartition("/")[0], value))
         if name in {"-r", "--requirement", "-c", "--constraint"}:
-            self._file(join(folder, value), constraint=constraint or name in {"-c", "--constraint"})
-        elif name in {"-e", "--editable"}:
-            if not self._text(value):
-                self._leave(line, "a line of a requirements file that is not understood")
+            limits = constraint or name in {"-c", "--constraint"}
+            self._lines(beside, constraint=limits, seen=seen)
+        elif name in {"-e", "--editable"} and self._context.kind(beside) == "folder":
+            self._draft.add_package(PackageDraft(path=beside))
         elif name in {"-i", "--index-url", "--extra-index-url", "-f", "--find-links"}:
             flat = name in {"-f", "--find-links"}
             self._index(value, (), flat=flat, default=name in {"-i", "--index-url"})
