@@ -17,7 +17,7 @@ from layerwright.core.errors import IntegrityError, NetworkError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Body", "HttpClient", "HttpStatusError", "RangesRefusedError", "ca_bundle", "proxies"]
+__all__ = ["Body", "HttpClient", "HttpStatusError", "RangesRefusedError", "Stream", "ca_bundle", "proxies"]
 
 _SYSTEM_BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -77,6 +77,21 @@ class Body:
     data: bytes
     content_type: str
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer whose body has not come yet.
+
+    Attributes:
+        status: 200 or 206.
+        headers: as they came; names without regard to case.
+        chunks: the body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
 
 
 def ca_bundle(variables: Mapping[str, str]) -> str:
@@ -202,6 +217,31 @@ class HttpClient:
                 return bytes(data)
 
         return self._retry(url, attempt)
+
+    @contextmanager
+    def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str], credentials: Credentials | None = None
+    ) -> Iterator[Stream]:
+        """An answer to be handed on as it comes; one attempt, for whoever asks will ask again.
+
+        Raises:
+            HttpStatusError: the server refuses.
+            NetworkError: it cannot be reached, or the line is cut.
+        """
+        import requests  # noqa: PLC0415  # start-up
+        import urllib3  # noqa: PLC0415  # start-up
+
+        try:
+            with self._request(method, url, headers=headers, credentials=credentials) as response:
+                yield Stream(
+                    status=response.status_code,
+                    headers=response.headers,
+                    chunks=response.iter_content(_CHUNK),
+                )
+        except _AgainError as error:
+            raise NetworkError(error.reason) from error
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise NetworkError(f"{mask_credentials(url)} cannot be reached: {_reason(error)}") from error
 
     def size(self, url: str, *, credentials: Credentials | None = None) -> int:
         """Size in bytes that a server states for an address; 0 when it does not say.

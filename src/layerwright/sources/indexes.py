@@ -24,6 +24,7 @@ from layerwright.spec.model import Index
 from layerwright.spec.requirement import normalize_name
 
 __all__ = [
+    "PAGE_LIMIT",
     "PYPI",
     "IndexFile",
     "IndexReader",
@@ -42,7 +43,7 @@ _PYPI_URL: Final = "https://pypi.org/simple"
 _ACCEPT: Final = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.2, text/html; q=0.01"
 )
-_PAGE_LIMIT: Final = 128 << 20
+PAGE_LIMIT: Final = 128 << 20
 _NOT_FOUND: Final = (404, 410)
 _METADATA_KEYS: Final = ("data-core-metadata", "data-dist-info-metadata")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -254,7 +255,7 @@ class IndexReader:
             )
         url = f"{site.url.rstrip('/')}/{page}/" if page else site.url
         try:
-            body = self.http.get(url, limit=_PAGE_LIMIT, accept=_ACCEPT, credentials=site.credentials)
+            body = self.http.get(url, limit=PAGE_LIMIT, accept=_ACCEPT, credentials=site.credentials)
         except HttpStatusError as error:
             if error.status in _NOT_FOUND:
                 return ()

@@ -1,7 +1,7 @@
 """Resolution by uv: one ``uv pip compile`` per cell, its answer and its explanations kept.
 
 uv runs in a folder of its own with a configuration of its own: nothing of the user's uv or pip settings
-takes part, so that the spec alone decides. Credentials travel in its environment, never in a file or in argv.
+takes part, so that the spec alone decides. Accounts of indexes never reach it (``gateway``).
 """
 
 import json
@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_bytes
 from typing import Final
-from urllib.parse import urlsplit
 
 from layerwright.core.errors import EngineError, LayerwrightError, ResolveError
 from layerwright.core.events import Notice, Reporter, SilentReporter, TaskEnded, TaskStarted, Warned
@@ -20,6 +20,7 @@ from layerwright.host.process import find_program, run
 from layerwright.resolve.ports import PackageRequest, PackageSet
 from layerwright.sources.choose import make_set
 from layerwright.sources.explanations import explain, mentions, warnings_of
+from layerwright.sources.gateway import Gateway, open_gateway
 from layerwright.sources.indexes import IndexReader, Site, index_sites
 from layerwright.sources.pylock import Answer, read_pylock
 from layerwright.sources.requirements import package_name, requirement_line
@@ -82,6 +83,9 @@ def uv_environment(host: HostEnvironment) -> dict[str, str]:
     bundle = ca_bundle(host.variables)
     if bundle:
         variables["SSL_CERT_FILE"] = bundle
+    for name in ("no_proxy", "NO_PROXY"):
+        # what is asked of this machine (``gateway``) is never asked of a proxy
+        variables[name] = ",".join(filter(None, (variables.get(name, ""), "127.0.0.1")))
     return variables | {
         "HOME": str(host.home),
         "PATH": host.path,
@@ -100,11 +104,13 @@ class UvResolver:
         host: the caller's surroundings.
         http: asks indexes for sizes and for who serves a file.
         reporter: gets progress and warnings.
+        key: makes addresses that only uv and we know (``gateway``); the same each time, uv's cache serves.
     """
 
     host: HostEnvironment
     http: HttpClient
     reporter: Reporter = field(default_factory=SilentReporter)
+    key: bytes = field(default_factory=lambda: token_bytes(32), repr=False)
     _reader: IndexReader | None = field(default=None, init=False)
 
     def resolve_packages(self, request: PackageRequest) -> PackageSet:
@@ -175,6 +181,19 @@ class UvResolver:
         names: Mapping[int, str],
     ) -> tuple[str, str]:
         """Run uv once; its answer (empty when it failed) and what it printed on standard error."""
+        with open_gateway(sites, self.http, key=self.key) as gateway:
+            return self._run(folder, request, gateway, sites, forced, names)
+
+    def _run(
+        self,
+        folder: Path,
+        request: PackageRequest,
+        gateway: Gateway,
+        asked: Sequence[Site],
+        forced: frozenset[str],
+        names: Mapping[int, str],
+    ) -> tuple[str, str]:
+        sites = gateway.sites
         packages = (*request.inherited, *request.packages)
         lines = [
             requirement_line(package, request.root, name=names.get(id(package), "")) for package in packages
@@ -182,8 +201,7 @@ class UvResolver:
         (folder / "requirements.in").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         pins = [f"{name}=={version}" for name, version in request.pins.items()]
         constraints = "".join(f"{line}\n" for line in (*request.constraints, *pins))
-        configuration = _insecure_hosts(sites) + _configuration(sites, "index")
-        (folder / "uv.toml").write_text(configuration, encoding="utf-8")
+        (folder / "uv.toml").write_text(_configuration(sites, "index"), encoding="utf-8")
         answer = folder / "pylock.toml"
         if request.preferences:
             # what an output file holds already is what uv prefers
@@ -210,16 +228,19 @@ class UvResolver:
             text = _binding_project({name: bound[name] for name in sorted(named)}, sites)
             (folder / "pyproject.toml").write_text(text, encoding="utf-8")
             argv.append("pyproject.toml")
-        environment = uv_environment(self.host) | _certificates(sites, self.host, folder)
-        for number, site in enumerate(sites):
-            if site.credentials:
-                environment[f"UV_INDEX_{_alias(number).upper()}_USERNAME"] = site.credentials[0]
-                environment[f"UV_INDEX_{_alias(number).upper()}_PASSWORD"] = site.credentials[1]
-        done = run(argv, env=environment, cwd=folder, timeout=_SECONDS, check=False, masked=_secrets(sites))
-        printed = done.stderr.decode(errors="replace")
+        done = run(
+            argv,
+            env=uv_environment(self.host),
+            cwd=folder,
+            timeout=_SECONDS,
+            check=False,
+            masked=_secrets(asked),
+        )
+        printed = gateway.restored(done.stderr.decode(errors="replace"))
         if done.status != 0:
-            return "", printed or f"uv ended with status {done.status}"
-        return answer.read_text(encoding="utf-8"), printed
+            troubles = "\n".join(dict.fromkeys(gateway.troubles))
+            return "", "\n".join(filter(None, (printed or f"uv ended with status {done.status}", troubles)))
+        return gateway.restored(answer.read_text(encoding="utf-8")), printed
 
     def _error(self, failure: str, request: PackageRequest, sites: Sequence[Site]) -> LayerwrightError:
         return explain(failure, request, secrets=_secrets(sites))
@@ -240,29 +261,6 @@ def _secrets(sites: Sequence[Site]) -> tuple[str, ...]:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _insecure_hosts(sites: Sequence[Site]) -> str:
-    """The hosts that uv may speak to without a certificate that it trusts."""
-    hosts = sorted({urlsplit(site.url).netloc for site in sites if site.insecure})
-    return f"allow-insecure-host = [{', '.join(map(_text, hosts))}]\n" if hosts else ""
-
-
-def _certificates(sites: Sequence[Site], host: HostEnvironment, folder: Path) -> dict[str, str]:
-    """Uv has one file of certificates for all servers: the usual ones, and those of the indexes."""
-    own = [site.ca for site in sites if site.ca is not None]
-    if not own:
-        return {}
-    usual = ca_bundle(host.variables) or _library_bundle()
-    together = folder / "certificates.pem"
-    together.write_bytes(b"\n".join(Path(str(path)).read_bytes() for path in (usual, *own)))
-    return {"SSL_CERT_FILE": str(together)}
-
-
-def _library_bundle() -> str:
-    import certifi  # noqa: PLC0415  # what requests falls back on
-
-    return certifi.where()
 
 
 def _configuration(sites: Sequence[Site], table: str) -> str:

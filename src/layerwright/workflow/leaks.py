@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from layerwright.spec.model import Spec
     from layerwright.verify.secrets import Hit, SecretScanner
 
-__all__ = ["LeakError", "LeakGuard", "secret_value", "spec_secrets"]
+__all__ = ["LeakError", "LeakGuard", "private_key", "secret_value", "spec_secrets"]
 
 _RECORDS: Final = "leaks-1"
 _KEY: Final = "key"
@@ -167,7 +167,7 @@ class LeakGuard:
                 self._told.add(name)
                 self._session.reporter(
                     Warned(
-                        message=f"the {name} {fault}: the build cannot be searched for it",
+                        message=f"the secret {name!r} {fault}: the build cannot be searched for it",
                         hint="change it to a longer one: it would be guessed as easily",
                     )
                 )
@@ -294,12 +294,7 @@ class LeakGuard:
         if not known:
             return {}
         if not self._fingerprint_key:
-            store = self._session.store
-            key = store.read_record(_RECORDS, _KEY)
-            if key is None:
-                store.write_record(_RECORDS, _KEY, secrets.token_bytes(_KEY_BYTES))
-                key = store.read_record(_RECORDS, _KEY) or b""  # another build may have been faster
-            self._fingerprint_key = key
+            self._fingerprint_key = private_key(self._session)
         return {
             name: hmac.new(self._fingerprint_key, value, hashlib.sha256).hexdigest()
             for name, value in known.items()
@@ -329,6 +324,15 @@ class LeakGuard:
             "rules": __version__ if rules or ruled else "",
         }
         self._session.store.write_record(_RECORDS, key, json.dumps(record).encode())
+
+
+def private_key(session: Session) -> bytes:
+    """Random bytes that stay with the store, which its user alone can read."""
+    key = session.store.read_record(_RECORDS, _KEY)
+    if key is None:
+        session.store.write_record(_RECORDS, _KEY, secrets.token_bytes(_KEY_BYTES))
+        key = session.store.read_record(_RECORDS, _KEY) or b""  # another build may have been faster
+    return key
 
 
 def secret_value(session: Session, spec: "Spec", name: str) -> bytes:

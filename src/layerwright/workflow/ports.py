@@ -32,6 +32,7 @@ from layerwright.sources.choose import AddressSizer
 from layerwright.sources.local import LocalInputs
 from layerwright.sources.uv import UvResolver
 from layerwright.spec.model import Cell, Spec
+from layerwright.workflow.leaks import private_key
 from layerwright.workflow.session import Session
 from layerwright.workflow.workshop import make_workshop
 
@@ -58,7 +59,9 @@ def make_ports(session: Session, spec: Spec) -> Iterator[Ports]:
     workshop = make_workshop(session, spec)
     apt = AptContext(host=session.host, cache=session.store_root / "apt", offline=session.offline)
     yield Ports(
-        packages=UvResolver(host=session.host, http=workshop.http, reporter=session.reporter),
+        packages=UvResolver(
+            host=session.host, http=workshop.http, reporter=session.reporter, key=private_key(session)
+        ),
         apt=_Apt(workshop=workshop, context=apt),
         bases=_Bases(workshop=workshop, context=apt),
         files=AddressSizer(workshop.http, session.host, spec.root),

@@ -8,7 +8,7 @@ from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 from layerwright.sources.credentials import in_home
 from layerwright.spec.model import Secret, Spec
-from layerwright.workflow.leaks import LeakGuard
+from layerwright.workflow.leaks import LeakGuard, private_key
 from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
     def resolver() -> "PackageResolver":
         from layerwright.sources.uv import UvResolver  # noqa: PLC0415 - start-up
 
-        return UvResolver(host=session.host, http=http, reporter=session.reporter)
+        return UvResolver(host=session.host, http=http, reporter=session.reporter, key=private_key(session))
 
     return Workshop(
         store=session.store,
@@ -95,10 +95,10 @@ def read_secret(session: Session, spec: Spec, secret: Secret) -> bytes:
             where=secret.location,
             hint="give it its value, or say that it may be missing: required = false",
         )
-    session.host.seen.add(f"secret {secret.name}", value)
+    session.host.seen.add(secret.name, value)
     for line in value.splitlines():  # such as of a private key
         if len(line.strip()) >= _SHORTEST_LINE:
-            session.host.seen.add(f"secret {secret.name}", line)
+            session.host.seen.add(secret.name, line)
     return value
 
 
