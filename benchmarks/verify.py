@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -140,6 +139,8 @@ def main() -> None:
     parser.add_argument("layout", type=Path)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
+    # First: the kernel counts what a process had before it started another program as that program's.
+    memory = memory_of(options.layout)
     image, blobs = read_layout(options.layout)
     repeat = options.repeat
     inspection = whole(image, blobs, secrets=False)
@@ -160,7 +161,7 @@ def main() -> None:
         "limit": timed(lambda: limit(image, blobs), repeat),
         "verify_without_secrets": timed(lambda: whole(image, blobs, secrets=False), repeat),
         "verify": timed(lambda: whole(image, blobs, secrets=True), repeat),
-        "memory_bytes": memory_of(options.layout),
+        "memory_bytes": memory,
     }
 
     def closure() -> None:
@@ -181,7 +182,6 @@ def main() -> None:
             name: timed(lambda read=read: read(paths), repeat)  # type: ignore[misc]
             for name, read in readers.items()
         }
-    result["most_memory_of_this_process"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result, indent=1))
 
 

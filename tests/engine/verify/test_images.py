@@ -306,3 +306,20 @@ def test_the_lock_says_something_else(spec_project: Project) -> None:
     project("lock", "--upgrade")
     done = project("verify", "--json", status=1)
     assert errors(done) == {"LW-DECLARED-LOCK"}
+
+
+@pytest.mark.network
+def test_opencv_with_windows_and_without(project: Project) -> None:
+    """The real wheels: each loads OpenCV, one of them the graphics libraries that the base lacks."""
+    text = '[images.app]\nname = "cv"\nbytecode = false\npackages = ["{}==4.10.0.84", "numpy==2.1.3"]\n'
+    source = 'url = "https://pypi.org/simple"'
+    project.spec(text.format("opencv-python"), index=source)
+    project("build", timeout=300)
+    done = project("verify", "--json", "--no-smoke", status=1)
+    assert errors(done) == {"LW-OPENCV-GL"}
+    (finding,) = [one for one in findings(done) if one["level"] == "error"]
+    assert "opencv-python 4.10.0.84 needs libGL.so.1" in finding["message"]
+    assert "libgl1" in json.dumps(finding["fix"])
+    project.spec(text.format("opencv-python-headless"), index=source)
+    project("build", timeout=300)
+    assert errors(project("verify", "--json", "--no-smoke")) == set()
