@@ -1,10 +1,12 @@
-"""The plan of one image as files for other tools."""
+"""Plans as files for other tools."""
+
+from collections.abc import Sequence
 
 from layerwright.core.errors import UsageError
 from layerwright.workflow.plan import plan_cells
 from layerwright.workflow.session import Session, read_spec, select_cells
 
-__all__ = ["render_dockerfile"]
+__all__ = ["render_bake", "render_dockerfile"]
 
 
 def render_dockerfile(session: Session, image: str) -> str:
@@ -31,4 +33,30 @@ def render_dockerfile(session: Session, image: str) -> str:
     (cell,) = [cell for cell in plan.cells if cell.cell == names[0]]
     return write_portable(
         cell, indexes=spec.indexes, secrets=spec.secrets, root=spec.root, left_out=NEVER_COPIED
+    )
+
+
+def render_bake(session: Session, images: Sequence[str]) -> str:
+    """A bake file of images and the parents they stand on, from the lock as it stands.
+
+    Args:
+        session: the command's surroundings; neither network nor engine is used.
+        images: images or cells; empty for all.
+
+    Raises:
+        UsageError: there is no lock that fits, or an image cannot be built elsewhere.
+    """
+    from layerwright.backends.docker.bake import write_bake  # noqa: PLC0415 - start-up
+    from layerwright.layers.scan import NEVER_COPIED  # noqa: PLC0415 - start-up
+
+    spec = read_spec(session)
+    names = select_cells(spec, images)
+    plan = plan_cells(session, names)
+    return write_bake(
+        plan.cells,
+        names,
+        indexes=spec.indexes,
+        secrets=spec.secrets,
+        root=spec.root,
+        left_out=NEVER_COPIED,
     )

@@ -50,12 +50,14 @@ class Environment:
         wheels: to be fetched; none of them is built.
         builds: packages to be built from sources.
         bytecode: compile it.
+        inherited: the parent image has it already; this adds to it.
     """
 
     python: InstallPython
     wheels: tuple[WheelInput, ...]
     builds: tuple[BuildWheel, ...]
     bytecode: bool
+    inherited: bool = False
 
 
 def install_pip(step: InstallPython) -> list[str]:
@@ -93,13 +95,9 @@ def environment_stage(
     """
     writer = _Writer(indexes, root, secrets)
     python = environment.python
-    writer.lines += [
-        run(
-            [
-                f"{shell_word(python.interpreter, what='the interpreter')} -m venv --without-pip {python.prefix}"
-            ]
-        )
-    ]
+    if not environment.inherited:
+        interpreter = shell_word(python.interpreter, what="the interpreter")
+        writer.lines.append(run([f"{interpreter} -m venv --without-pip {python.prefix}"]))
     writer.wheels(environment.wheels)
     for step in environment.builds:
         writer.build(step)

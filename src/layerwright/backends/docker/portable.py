@@ -35,6 +35,7 @@ from layerwright.backends.docker.quoting import argv, comment, label, paths, wor
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
 from layerwright.guest import ENTRY_PATH, entry_program
+from layerwright.lock.model import LockedBase
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
     Base,
@@ -52,7 +53,7 @@ from layerwright.plan.steps import (
 )
 from layerwright.spec.model import Index, Secret
 
-__all__ = ["write_portable"]
+__all__ = ["Parent", "portable_body", "write_portable"]
 
 _LONGEST_LINE: Final = 65535
 """Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
@@ -65,12 +66,32 @@ _UNPINNED: Final = (
 _ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """An image of the same spec that is built apart, and that a cell's file starts from.
+
+    Attributes:
+        name: what FROM calls it.
+        cell: its plan.
+    """
+
+    name: str
+    cell: CellPlan
+
+
 @dataclass(slots=True, kw_only=True)
 class _Parts:
-    """A cell's steps by kind."""
+    """A cell's steps by kind.
+
+    Attributes:
+        below: the config of the parent that is built apart; None without one.
+        inherited: the Python environment is the parent's.
+    """
 
     base: Base
     config: SetConfig
+    below: SetConfig | None = None
+    inherited: bool = False
     apt: list[InstallApt] = field(default_factory=list)
     python: InstallPython | None = None
     entry: bool = False
@@ -86,13 +107,14 @@ class _Parts:
 
     @property
     def environment(self) -> Environment | None:
-        if self.python is None:
+        if self.python is None or (self.inherited and not self.wheels and not self.builds):
             return None
         return Environment(
             python=self.python,
             wheels=tuple(self.wheels),
             builds=tuple(self.builds),
             bytecode=self.bytecode,
+            inherited=self.inherited,
         )
 
 
@@ -117,21 +139,13 @@ def write_portable(
         UsageError: the base, or a file of the build, cannot be had elsewhere.
         BuildError: a value that a Dockerfile cannot hold.
     """
-    parts = _sorted(cell)
     own = Secrets.beside(secrets)
-    python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
-    body = [
-        *_system(cell, parts, own),
-        *_tools(parts, own),
-        *_environment(parts, indexes, root, own),
-        *files_stage(parts.files, python=python, root=root, secrets=own),
-        *_entry(parts),
-        *_image(parts, root),
-        *_smoke(parts),
-    ]
+    body = portable_body(cell, indexes=indexes, own=own, root=root)
+    copied = [node.step for node in cell.nodes if isinstance(node.step, CopyTree)]
+    built = [node.step for node in cell.nodes if isinstance(node.step, BuildWheel)]
     body += left_out_note(
-        [(step.source, step.exclude) for step in parts.rest if isinstance(step, CopyTree)]
-        + [(step.source.source, ()) for step in parts.builds if step.source.kind == "path"],
+        [(step.source, step.exclude) for step in copied]
+        + [(step.source.source, ()) for step in built if step.source.kind == "path"],
         left_out,
     )
     head = heading(cell, body="\n".join(body), own=own, secrets=secrets, indexes=indexes)
@@ -145,12 +159,50 @@ def write_portable(
     return text
 
 
-def _sorted(cell: CellPlan) -> _Parts:  # noqa: C901 - one branch a step; mypy holds the set closed
+def portable_body(
+    cell: CellPlan, *, indexes: Mapping[str, Index], own: Secrets, root: Path, parent: Parent | None = None
+) -> list[str]:
+    """The instructions of the file, without its heading.
+
+    Args:
+        cell: what to build.
+        indexes: the spec's, by name.
+        own: ids of our own secrets.
+        root: the project's folder, which will be the build's context.
+        parent: an image to start from; its steps are then left out. None for all steps.
+
+    Raises:
+        UsageError, BuildError: as for ``write_portable``.
+    """
+    parts = _sorted(cell, parent)
+    python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
+    return [
+        *_system(cell, parts, own),
+        *_tools(parts, own),
+        *_environment(parts, indexes, root, own),
+        *files_stage(parts.files, python=python, root=root, secrets=own),
+        *_entry(parts),
+        *_image(parts, root),
+        *_smoke(parts),
+    ]
+
+
+def _sorted(cell: CellPlan, parent: Parent | None) -> _Parts:  # noqa: C901 - one branch a step; mypy holds the set closed
     first, last = cell.nodes[0].step, cell.nodes[-1].step
     if not isinstance(first, Base) or not isinstance(last, SetConfig):
         raise BuildError(f"the plan of {cell.cell} does not begin with a base and end with a config")
     parts = _Parts(base=first, config=last)
-    for step in (node.step for node in cell.nodes):
+    known = frozenset[str]()
+    if parent is not None:
+        known = frozenset(node.digest for node in parent.cell.nodes)
+        below = parent.cell.nodes[-1].step
+        parts.base = Base(base=LockedBase(kind="image", source=parent.name), platform=first.platform)
+        parts.below = below if isinstance(below, SetConfig) else None
+        parts.inherited = any(isinstance(node.step, InstallPython) for node in parent.cell.nodes)
+    for node in cell.nodes:
+        step = node.step
+        if node.digest in known and not isinstance(step, InstallPython):
+            continue
         match step:
             case Base() | SetConfig():
                 pass
@@ -228,7 +280,7 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
                 "that in `from`; or build with layerwright build --backend docker",
             )
         case "image":
-            raise BuildError(f"the plan of {cell.cell} starts from another image")
+            return [*comment("The parent image."), f"FROM --platform={cell.platform} {base.source} AS system"]
         case _:
             assert_never(base.kind)
     if base.kind != "debian" and (parts.apt or any(isinstance(step, RunCommand) for step in parts.rest)):
@@ -240,7 +292,7 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
 
 def _tools(parts: _Parts, own: Secrets) -> list[str]:
     """What the build needs and the image does not: pip, git, certificates, a program that fetches files."""
-    if parts.python is None and not parts.files:
+    if parts.environment is None and not parts.files:
         return []
     packages = []
     if parts.python is None:
@@ -266,8 +318,8 @@ def _tools(parts: _Parts, own: Secrets) -> list[str]:
         *comment("`with-ca` runs a program that trusts the certificate authorities given as a secret."),
         with_ca(own),
     ]
-    if parts.python is not None:
-        lines += install_pip(parts.python)
+    if parts.environment is not None:
+        lines += install_pip(parts.environment.python)
     return lines
 
 
@@ -303,12 +355,22 @@ def _entry(parts: _Parts) -> list[str]:
 def _image(parts: _Parts, root: Path) -> list[str]:
     """The image itself."""
     lines = ["", *comment("The image."), "FROM system AS image"]
-    if parts.python is not None:
-        prefix = parts.python.prefix
-        lines.append(f"COPY --from=environment {prefix} {prefix}")
+    if parts.environment is not None:
+        prefix = parts.environment.python.prefix
+        if parts.inherited:
+            lines += [
+                *comment(
+                    "What is new or changed of the environment: COPY would take the parent's part once more."
+                ),
+                f"RUN --mount=type=bind,from=environment,source={prefix},target=/mnt cp -au /mnt/. {prefix}/",
+            ]
+        else:
+            lines.append(f"COPY --from=environment {prefix} {prefix}")
     if parts.entry:
         lines.append(f"COPY --from=entry {ENTRY_PATH} {ENTRY_PATH}")
     state = _State()
+    if parts.below is not None:
+        state = _State(environment=dict(parts.below.env), workdir=parts.below.workdir)
     fetched = iter(range(len(parts.files)))
     for step in parts.rest:
         match step:

@@ -13,7 +13,7 @@ __all__ = ["add"]
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Declare the command and its verbs."""
     parser = commands.add_parser(
-        "render", parents=[common], help="write the build down for other tools: dockerfile"
+        "render", parents=[common], help="write the build down for other tools: dockerfile, bake, script"
     )
     verbs = parser.add_subparsers(dest="verb", metavar="WHAT", required=True)
     dockerfile = verbs.add_parser(
@@ -28,21 +28,68 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="write to FILE instead of standard output"
     )
     dockerfile.set_defaults(handler=_dockerfile)
+    bake = verbs.add_parser(
+        "bake",
+        parents=[common],
+        help="images and their parents as a file for docker buildx bake",
+        description="Print a bake file made from the lock: a target for each cell, with its Dockerfile in it. It needs "
+        "the project's folder as its context and no layerwright, and leaves the building to whatever builders buildx "
+        "has.",
+    )
+    bake.add_argument("images", nargs="*", metavar="IMAGE", help="images or cells (default: all)")
+    bake.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of standard output")
+    bake.set_defaults(handler=_bake)
+    script = verbs.add_parser(
+        "script",
+        parents=[common],
+        help="a shell script that runs the image as `run` does",
+        description="Print a POSIX shell script that starts the image with docker or podman as whoever calls it: user, "
+        "groups, mounts, GPUs and limits of `run`, and no layerwright.",
+    )
+    script.add_argument("image", nargs="?", default="", metavar="IMAGE", help="an image or cell")
+    script.add_argument(
+        "--out", type=Path, metavar="FILE", help="write an executable FILE instead of standard output"
+    )
+    script.set_defaults(handler=_script)
 
 
 def _dockerfile(context: Context, options: argparse.Namespace) -> int:
     from layerwright.workflow.render import render_dockerfile  # noqa: PLC0415 - start-up
 
-    text = render_dockerfile(context.session, options.image)
+    return _give(context, options.out, "dockerfile", render_dockerfile(context.session, options.image))
+
+
+def _bake(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.workflow.render import render_bake  # noqa: PLC0415 - start-up
+
+    return _give(context, options.out, "bake", render_bake(context.session, options.images))
+
+
+def _give(context: Context, out: Path | None, what: str, text: str) -> int:
+    """Print the text, or write it where it is wanted and print that."""
     terminal = context.terminal
-    if options.out is not None:
-        options.out.write_text(text, encoding="utf-8")
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
     if terminal.json:
-        terminal.print(
-            json.dumps({"schema": 1, "file": str(options.out or ""), "dockerfile": text}, ensure_ascii=False)
-        )
-    elif options.out is not None:
-        terminal.print(str(options.out))
+        terminal.print(json.dumps({"schema": 1, "file": str(out or ""), what: text}, ensure_ascii=False))
+    elif out is not None:
+        terminal.print(str(out))
     else:
         terminal.print(text.rstrip("\n"))
+    return 0
+
+
+def _script(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.workflow.script import render_script, write_script  # noqa: PLC0415 - start-up
+
+    text = render_script(context.session, options.image, options.out)
+    terminal = context.terminal
+    if options.out is not None:
+        write_script(options.out, text)
+    if terminal.json:
+        terminal.print(
+            json.dumps({"schema": 1, "file": str(options.out or ""), "script": text}, ensure_ascii=False)
+        )
+    else:
+        terminal.print(str(options.out) if options.out is not None else text.rstrip("\n"))
     return 0
