@@ -1,5 +1,6 @@
 """An image made ready in Docker or Podman: built if it is not up to date, brought in if it is not there."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -56,7 +57,7 @@ class EngineImage(Struct, frozen=True, kw_only=True):
 
         podman = self.podman or find_podman(session.host)
         if podman.rootless and identity.groups:
-            podman = find_podman(session.host, ask_runtime=True)
+            podman = _with_runtime(session, podman)
         lost = lost_groups(podman, identity)
         if lost:
             session.reporter(
@@ -67,6 +68,24 @@ class EngineImage(Struct, frozen=True, kw_only=True):
                 )
             )
         return podman_dialect(podman, identity)
+
+
+def _with_runtime(session: Session, podman: "Podman") -> "Podman":
+    """The Podman with the name of its runtime, which is remembered while its configuration stays the same."""
+    host = session.host
+    files = [
+        podman.program,
+        Path(host.variables.get("CONTAINERS_CONF") or "/etc/containers/containers.conf"),
+        Path("/usr/share/containers/containers.conf"),
+        host.home / ".config/containers/containers.conf",
+    ]
+    state = [[str(file), file.stat().st_mtime_ns if file.exists() else 0] for file in files]
+    key = Digest.of(json.dumps(["podman 1", state, host.path, host.uid]).encode()).hex
+    known = session.store.read_record("engines", key)
+    if known is None:
+        known = podman.ask_runtime().encode()
+        session.store.write_record("engines", key, known)
+    return structs.replace(podman, runtime=known.decode())
 
 
 def ready_image(session: Session, engine: str, names: tuple[str, ...], *, locked: bool) -> EngineImage:

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice, Warned
+from layerwright.guest import WRITABLE
 from layerwright.run.caches import cache_variables
 from layerwright.run.files import group_text, passwd_text
 from layerwright.run.invocation import (
@@ -287,7 +288,8 @@ def _read(trees: Sequence[Path], path: str) -> str:
 
 def _environment(session: Session, start: Start, identity: Identity, request: RunRequest) -> dict[str, str]:
     env = {
-        **start.env,
+        # What the entry program would read; it is not started here.
+        **{name: value for name, value in start.env.items() if name != WRITABLE},
         "HOME": identity.home,
         "USER": identity.name,
         "LOGNAME": identity.name,

@@ -86,10 +86,10 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
 
 
 def gpus(text: str) -> str:
-    """Read ``--gpus``."""
-    if not _GPUS.fullmatch(text):
+    """Read ``--gpus``; empty text, its default, means that nothing is said."""
+    if text and not _GPUS.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not none, all, a number, or device=0,1")
-    if text in {"none", "all"} or text.isdecimal() or text.startswith("device="):
+    if text in {"", "none", "all"} or text.isdecimal() or text.startswith("device="):
         return text
     return f"device={text}"
 
