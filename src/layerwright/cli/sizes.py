@@ -38,7 +38,7 @@ def size_lines(painter: Painter, report: SizeReport, *, top: int, width: int) ->
         ("Largest files", report.largest),
     ):
         yield from _section(painter, title, _part_rows(parts, report, top))
-    yield from _section(painter, "Code for GPUs, inside shared libraries", _gpu_rows(report))
+    yield from _section(painter, "Code for GPUs, inside shared libraries", _gpu_rows(report, top))
     if report.savings:
         yield ""
         yield painter.paint("What could go", "1;34")
@@ -84,7 +84,7 @@ def _part_rows(parts: Sequence[Part], report: SizeReport, top: int) -> list[Sequ
     rows += (_part_row(part, report, _short(part.name)) for part in parts[:top])
     rest = parts[top:]
     if rest:
-        rows.append(_part_row(_sum(rest), report, f"{len(rest)} more"))
+        rows.append(_part_row(_sum(rest), report, f"{len(rest):,} more"))
     return rows
 
 
@@ -103,11 +103,14 @@ def _sum(parts: Iterable[Part]) -> Part:
     )
 
 
-def _gpu_rows(report: SizeReport) -> list[Sequence[str]]:
+def _gpu_rows(report: SizeReport, top: int) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("unpacked", "share", "libraries", "")]
+    parts = report.gpu[:top]
+    rest = report.gpu[top:]
+    named = [(part, part.name) for part in parts] + ([(_sum(rest), f"{len(rest)} more")] if rest else [])
     rows += (
-        (size_text(part.bytes), share_text(part.bytes, report.visible), str(part.files), part.name)
-        for part in report.gpu
+        (size_text(part.bytes), share_text(part.bytes, report.visible), f"{part.files:,}", name)
+        for part, name in named
     )
     return rows
 

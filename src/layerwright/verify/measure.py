@@ -1,4 +1,4 @@
-"""What is measured of layers while they are read: compressed sizes, digests of large files, code for GPUs."""
+"""What is measured of layers while they are read: compressed sizes, digests, code for GPUs, names of libraries."""
 
 import hashlib
 import re
@@ -11,8 +11,10 @@ from msgspec import Struct
 from layerwright.oci.blobs import BlobSource, tar_of
 from layerwright.oci.layer import Layer
 from layerwright.verify.gpu_code import GpuCode
+from layerwright.verify.mentions import Mentions
 from layerwright.verify.secrets.archives import parser_for
 from layerwright.verify.secrets.feed import CutShort, Feed
+from layerwright.verify.secrets.literals import Literals
 from layerwright.verify.secrets.unpack import Damaged
 
 __all__ = ["Measured", "MeasuredBlobs"]
@@ -41,6 +43,7 @@ class Measured:
     Attributes:
         gpu: path → (compute capability, ``code`` or ``PTX``) → bytes.
         lists: path → content of dpkg's lists of files.
+        mentions: path → names of libraries that stand in a program, library or Python file.
     """
 
     def __init__(self) -> None:
@@ -49,6 +52,7 @@ class Measured:
         self._blob: list[int] = [0]
         self.gpu: dict[str, Mapping[tuple[str, str], int]] = {}
         self.lists: dict[str, bytes] = {}
+        self.mentions: dict[str, frozenset[str]] = {}
 
     def add_point(self, tar: int, blob: int) -> None:
         """So many bytes of the tar had come when so many of the blob had been read."""
@@ -128,6 +132,7 @@ class _Walk:
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
         self._feed = Feed()
+        self._search = Mentions.search()
         self._parser: Iterator[None] | None = parser_for("tar", self._feed, self, "")
 
     def feed(self, data: bytes) -> None:
@@ -152,7 +157,7 @@ class _Walk:
     def member(self, name: str) -> "_Look":
         """A file begins."""
         path = "/".join(part for part in name.split("/") if part not in ("", "."))
-        return _Look(self._measured, path, self._feed.taken)
+        return _Look(self._measured, path, self._feed.taken, self._search)
 
     def unread(self, name: str, reason: str) -> None:
         """Tars hold nothing of the kind."""
@@ -161,11 +166,13 @@ class _Walk:
 class _Look:
     """One file that passes by."""
 
-    def __init__(self, measured: Measured, path: str, offset: int) -> None:
+    def __init__(self, measured: Measured, path: str, offset: int, search: Literals) -> None:
         self._measured = measured
         self._path = path
         self._file = _File(offset=offset)
         self._first: list[bytes] = []
+        self._mentions: Mentions | None = Mentions(search) if path.endswith(".py") else None
+        self._search = search
         self._hash = hashlib.sha256()
         self._gpu: GpuCode | None = None
         self._text: list[bytes] | None = [] if _LISTS.fullmatch(path) else None
@@ -174,11 +181,14 @@ class _Look:
         """The next bytes."""
         if not self._file.size and data[:4] == b"\x7fELF":
             self._gpu = GpuCode()
+            self._mentions = Mentions(self._search)
         self._file.size += len(data)
         if self._text is not None and self._file.size <= _LIST_LIMIT:
             self._text.append(data)
         if self._gpu is not None:
             self._gpu.feed(data)
+        if self._mentions is not None:
+            self._mentions.feed(data)
         if self._file.size <= _LARGE:
             self._first.append(data)
             return
@@ -194,6 +204,10 @@ class _Look:
         if self._gpu is not None:
             self._gpu.close()
             self._file.gpu = dict(self._gpu.sizes)
+        if self._mentions is not None:
+            self._mentions.close()
+            if self._mentions.names:
+                self._measured.mentions[self._path] = frozenset(self._mentions.names)
         if self._text is not None:
             self._measured.lists[self._path] = b"".join(self._text)
         self._measured.add_file(self._path, self._file)

@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from layerwright.rules.native import is_extension
 from layerwright.verify.inspection import Inspection
+from layerwright.verify.measure import Measured
 from layerwright.verify.shipped import Shipped
 
 __all__ = ["Saving", "find_savings"]
@@ -40,7 +41,9 @@ class Saving(Struct, frozen=True, kw_only=True):
     examples: tuple[tuple[str, int], ...] = ()
 
 
-def find_savings(image: Inspection, shipped: Sequence[Shipped]) -> tuple[Saving, ...]:
+def find_savings(
+    image: Inspection, shipped: Sequence[Shipped], measured: Mapping[str, Measured]
+) -> tuple[Saving, ...]:
     """Everything that could go and is worth a line, largest first. What one line counts, another may count too."""
     seen = [one for one in shipped if not one.hidden]
     found = [
@@ -83,10 +86,10 @@ def find_savings(image: Inspection, shipped: Sequence[Shipped]) -> tuple[Saving,
             advice="dpkg leaves documentation out with path-exclude=/usr/share/doc/*; tests come with Python packages",
         ),
         _saving(
-            "libraries that no program or module of the image loads by itself",
-            list(_unloaded(image, seen)),
+            "libraries that nothing in the image needs or names",
+            list(_unloaded(image, seen, measured)),
             sure=False,
-            advice="a program may still open them by name; if none does, leave their packages out",
+            advice="programs may put names together and open them; if none does, leave their packages out",
         ),
     ]
     return tuple(sorted((one for one in found if one.bytes >= _LEAST), key=lambda one: -one.bytes))
@@ -127,17 +130,42 @@ def _twice(seen: Iterable[Shipped]) -> list[Shipped]:
     ]
 
 
-def _unloaded(image: Inspection, seen: Iterable[Shipped]) -> Iterator[Shipped]:
+def _unloaded(
+    image: Inspection, seen: Sequence[Shipped], measured: Mapping[str, Measured]
+) -> Iterator[Shipped]:
+    """Large libraries that nothing which runs needs or names.
+
+    Programs, extension modules and Python files run; what these name in their text may be opened by them, and so on.
+    """
     closure = image.closure
     if closure.system.libc != "glibc":
         return  # nothing was loaded, so nothing can be said
-    for one in seen:
-        path = f"/{one.path}"
-        if (
-            one.kind == "shared libraries"
-            and one.size >= _LEAST_LIBRARY
-            and path in closure.libraries
-            and path not in closure.reached
-            and not is_extension(path)
-        ):
-            yield one
+    idle = {
+        f"/{one.path}": one
+        for one in seen
+        if one.kind == "shared libraries"
+        and f"/{one.path}" in closure.libraries
+        and f"/{one.path}" not in closure.reached
+        and not is_extension(one.path)
+    }
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for path, one in idle.items():
+        library = one.entry.library
+        for name in {_stem(path.rpartition("/")[2]), _stem(library.soname) if library is not None else ""}:
+            by_name[name].append(path)
+    mentions = {f"/{one.path}": _mentions(image, one, measured) for one in seen}
+    waiting = [path for path in mentions if path not in idle]
+    while waiting:
+        named = {path for name in mentions[waiting.pop()] for path in by_name.get(_stem(name), ())}
+        waiting += [path for path in named if idle.pop(path, None) is not None]
+    yield from (one for one in idle.values() if one.size >= _LEAST_LIBRARY)
+
+
+def _stem(name: str) -> str:
+    """A library's name without its version: cuDNN names ``libcudnn_ops.so`` and puts the 9 behind it."""
+    return name.partition(".so")[0]
+
+
+def _mentions(image: Inspection, one: Shipped, measured: Mapping[str, Measured]) -> frozenset[str]:
+    layer = measured.get(image.layer_digest(one.entry.layer))
+    return layer.mentions.get(one.path, frozenset()) if layer is not None else frozenset()

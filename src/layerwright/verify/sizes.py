@@ -113,7 +113,7 @@ def measure_image(image: Inspection, measured: Mapping[str, Measured]) -> SizeRe
         kinds=_parts(seen, lambda one: one.kind),
         largest=_parts(seen, lambda one: f"/{one.path}"),
         gpu=_gpu(seen, image, measured),
-        savings=find_savings(image, shipped),
+        savings=find_savings(image, shipped, measured),
     )
 
 

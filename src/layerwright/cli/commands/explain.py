@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
@@ -12,6 +13,9 @@ from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
 
 __all__ = ["add"]
+
+_FILES = 1000
+"""Largest files that ``--json`` lists."""
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -115,7 +119,7 @@ def _size(context: Context, options: argparse.Namespace) -> int:
             _write(options.html, page)
             context.reporter(Notice(message=f"wrote {options.html}"))
         if terminal.json:
-            documents.append(to_builtins(report))
+            documents.append(to_builtins(replace(report, largest=report.largest[:_FILES])))
             continue
         context.reporter.close()
         if number:
