@@ -169,11 +169,11 @@ def kind_of_file(name: str, text: str = "") -> FileKind | None:
             ".json",
             ".yml",
             ".yaml",
-            ".txt.lock",
+            ".lock",
         )
     ):
         return None
-    if _DOCKERFILE.fullmatch(last):
+    if _DOCKERFILE.fullmatch(last) and not last.endswith(".txt"):
         return "dockerfile"
     if _SHEBANG.match(text):
         return "shell"
