@@ -354,7 +354,7 @@ class HttpClient:
             method,
             plain,
             headers=dict(headers),
-            auth=credentials or ((user, password) if user else None),
+            auth=_basic(credentials or ((user, password) if user else None)),
             timeout=(self.connect_timeout, self.read_timeout),
             proxies=proxies(self.variables, plain),
             verify=ca_bundle(self.variables) or True,
@@ -450,6 +450,15 @@ def _trusting(verify: str | bool) -> "requests.adapters.HTTPAdapter":
             return super().send(request, *args, **options)
 
     return Adapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS)
+
+
+def _basic(credentials: Credentials | None) -> "requests.auth.HTTPBasicAuth | None":
+    """User and password in UTF-8 (RFC 7617), for which requests has Latin-1."""
+    if credentials is None:
+        return None
+    from requests.auth import HTTPBasicAuth  # noqa: PLC0415  # start-up
+
+    return HTTPBasicAuth(credentials[0].encode(), credentials[1].encode())
 
 
 def _ignore(_amount: int) -> None:

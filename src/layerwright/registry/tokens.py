@@ -132,7 +132,9 @@ class Authorizer:
             query = [("service", challenge.service)] if challenge.service else []
             query += [("scope", scope) for scope in wanted]
             account = (
-                (self.credentials.user, self.credentials.password) if self.credentials.password else None
+                (self.credentials.user.encode(), self.credentials.password.encode())  # UTF-8, as Docker has it
+                if self.credentials.password
+                else None
             )
             response = self.get(challenge.realm, params=query, auth=account)
         if response.status_code != _OK:

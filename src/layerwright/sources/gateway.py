@@ -42,7 +42,9 @@ _PASSED_ON: Final = (
 )
 _PARTIAL: Final = 206
 _OK: Final = 200
-_BAD_GATEWAY: Final = 502
+_FAILED: Final = 424
+"""Not one of the statuses after which uv asks again: we have tried often enough."""
+_REFUSED: Final = (401, 403)
 
 
 class Gateway:
@@ -229,12 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
                 case _:
                     self._send(404, b"", "text/plain", body=body)
         except HttpStatusError as error:
+            if error.status in _REFUSED:
+                self.gateway.troubles.append(error.what)
             self._send(error.status, b"", "text/plain", body=body)
         except (LayerwrightError, ValueError, IndexError) as error:
             self.gateway.troubles.append(
                 error.what if isinstance(error, LayerwrightError) else "no such page"
             )
-            self._send(_BAD_GATEWAY, b"", "text/plain", body=body)
+            self._send(_FAILED, b"", "text/plain", body=body)
 
     def _page(self, number: str, name: str) -> tuple[bytes, str]:
         return self.gateway.page(int(number), name, self.headers.get("Accept", "*/*"))
