@@ -203,18 +203,14 @@ def test_the_spec_builds_what_docker_builds(project: Project, docker: str, docke
     config = json.loads(
         subprocess.run([docker, "image", "inspect", built], capture_output=True, check=True).stdout
     )[0]["Config"]
-    own = image.config
-    wanted = dict(one.partition("=")[::2] for one in config["Env"])
-    had = dict(one.partition("=")[::2] for one in own.env)
-    assert {name: had.get(name) for name in ("GREETING", "KEPT", "SECOND")} == {
-        name: wanted[name] for name in ("GREETING", "KEPT", "SECOND")
-    }
-    assert own.working_dir == config["WorkingDir"] == "/srv/app"
-    assert list(own.entrypoint)[-2:] == config["Entrypoint"]
-    assert list(own.cmd) == config["Cmd"]
-    assert {name: own.labels.get(name) for name in ("org.example.kind", "maintainer")} == {
-        "org.example.kind": "test", "maintainer": "me",
-    }  # fmt: skip
+    own = json.loads(image.config)["config"]
+    wanted, had = (dict(one.partition("=")[::2] for one in each["Env"]) for each in (config, own))
+    for name in ("GREETING", "KEPT", "SECOND"):
+        assert had[name] == wanted[name]
+    assert own["WorkingDir"] == config["WorkingDir"] == "/srv/app"
+    assert own["Entrypoint"][-2:] == config["Entrypoint"]
+    assert own["Cmd"] == config["Cmd"]
+    assert config["Labels"].items() <= own["Labels"].items()
 
 
 def engine() -> DockerEngine:
