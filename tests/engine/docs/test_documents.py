@@ -132,6 +132,7 @@ SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
     "how-to/build-commands-and-secrets.md": _unbuilt,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
+    "how-to/explain-an-image.md": _demo(),
     "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
     "how-to/models.md": _nothing,
