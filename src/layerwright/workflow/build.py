@@ -10,7 +10,7 @@ from layerwright.lock.model import Lock
 from layerwright.plan.build import TreeRequest, make_plan
 from layerwright.plan.steps import Plan
 from layerwright.spec.model import Spec
-from layerwright.workflow.accounts import tell_insecure
+from layerwright.workflow.accounts import note_secrets, tell_insecure
 from layerwright.workflow.fresh import fresh_lock
 from layerwright.workflow.plan import scan_trees, with_parents
 from layerwright.workflow.scans import file_digests
@@ -73,6 +73,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
         )
     names = with_parents(spec, cells)
     tell_insecure(session, spec)
+    note_secrets(session, spec)  # first of all, so that nothing is told with one in it
     lock = fresh_lock(session, spec, names, locked=request.locked)
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)

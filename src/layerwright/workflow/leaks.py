@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from msgspec import Struct
 
 from layerwright import __version__
-from layerwright.core.errors import BuildError, UsageError
+from layerwright.core.errors import BuildError
 from layerwright.core.events import Warned
 from layerwright.plan.steps import (
     Base,
@@ -33,6 +33,7 @@ from layerwright.plan.steps import (
     RunCommand,
     SetConfig,
 )
+from layerwright.workflow.accounts import note_secrets
 from layerwright.workflow.session import Session, lock_path
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from layerwright.spec.model import Spec
     from layerwright.verify.secrets import Hit, SecretScanner
 
-__all__ = ["LeakError", "LeakGuard", "private_key", "secret_value", "spec_secrets"]
+__all__ = ["LeakError", "LeakGuard", "private_key"]
 
 _RECORDS: Final = "leaks-1"
 _KEY: Final = "key"
@@ -157,7 +158,7 @@ class LeakGuard:
         """What may be in no image: the spec's secrets and accounts at hand, and all that was read for the build."""
         from layerwright.verify.secrets import fault_of_secret  # noqa: PLC0415 - start-up
 
-        spec_secrets(self._session, self._spec)
+        note_secrets(self._session, self._spec)
         found = {}
         for name, value in self._session.host.seen.values().items():
             fault = fault_of_secret(value)
@@ -333,30 +334,6 @@ def private_key(session: Session) -> bytes:
         session.store.write_record(_RECORDS, _KEY, secrets.token_bytes(_KEY_BYTES))
         key = session.store.read_record(_RECORDS, _KEY) or b""  # another build may have been faster
     return key
-
-
-def secret_value(session: Session, spec: "Spec", name: str) -> bytes:
-    """The value of a secret of the spec.
-
-    Raises:
-        UsageError: it is not there.
-    """
-    from layerwright.workflow.workshop import read_secret  # noqa: PLC0415 - it makes guards
-
-    return read_secret(session, spec, spec.secrets[name])
-
-
-def spec_secrets(session: Session, spec: "Spec") -> None:
-    """Note the spec's secrets and the accounts of its indexes, as far as they are at hand without asking anybody."""
-    for name in spec.secrets:
-        with suppress(UsageError):  # the step that needs it says what is missing
-            secret_value(session, spec, name)
-    for name, index in spec.indexes.items():
-        if index.credentials and index.credentials != "keyring":  # a keyring may ask people for its password
-            from layerwright.sources.credentials import index_credentials  # noqa: PLC0415 - start-up
-
-            with suppress(UsageError):
-                index_credentials(index.credentials, index.url, session.host, index=name, root=spec.root)
 
 
 def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:

@@ -4,10 +4,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice
-from layerwright.sources.credentials import in_home
-from layerwright.spec.model import Secret, Spec
+from layerwright.spec.model import Spec
+from layerwright.workflow.accounts import read_secret
 from layerwright.workflow.leaks import LeakGuard, private_key
 from layerwright.workflow.session import Session
 
@@ -19,12 +18,7 @@ if TYPE_CHECKING:
     from layerwright.sandbox.model import Capabilities
     from layerwright.sources.fetch import Fetcher
 
-_LARGEST_SECRET = 512_000
-"""Bytes. BuildKit takes 500 KiB (``MaxSecretSize`` in moby/buildkit, ``session/secrets``): both backends agree."""
-
-_SHORTEST_LINE = 8
-
-__all__ = ["make_workshop", "read_secret", "sandbox_capabilities"]
+__all__ = ["make_workshop", "sandbox_capabilities"]
 
 
 def make_workshop(session: Session, spec: Spec) -> "Workshop":
@@ -79,64 +73,6 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
 
 def _has_trust(spec: Spec) -> bool:
     return any(index.ca or index.insecure for index in spec.indexes.values())
-
-
-def read_secret(session: Session, spec: Spec, secret: Secret) -> bytes:
-    """The value of a secret, read anew; noted among those that may not be shown. One that may be missing is empty.
-
-    Raises:
-        UsageError: it is not there, is empty, or too large to be one.
-    """
-    value = _secret_in_variable(session, secret) if secret.env else _secret_in_file(session, spec, secret)
-    if not value.strip() and secret.required:
-        source = f"the variable {secret.env}" if secret.env else secret.file
-        raise UsageError(
-            f"the secret {secret.name!r} is empty in {source}",
-            where=secret.location,
-            hint="give it its value, or say that it may be missing: required = false",
-        )
-    session.host.seen.add(secret.name, value)
-    for line in value.splitlines():  # such as of a private key
-        if len(line.strip()) >= _SHORTEST_LINE:
-            session.host.seen.add(secret.name, line)
-    return value
-
-
-def _secret_in_variable(session: Session, secret: Secret) -> bytes:
-    value = session.host.variables.get(secret.env)
-    if value is not None or not secret.required:
-        return (value or "").encode("utf-8", "surrogateescape")
-    raise UsageError(
-        f"the secret {secret.name!r} needs the variable {secret.env}, which is not set",
-        where=secret.location,
-        hint=f"export {secret.env}=… and build again",
-    )
-
-
-def _secret_in_file(session: Session, spec: Spec, secret: Secret) -> bytes:
-    path = in_home(secret.file, session.host, spec.root)
-    try:
-        with path.open("rb") as file:
-            value = file.read(_LARGEST_SECRET + 1)
-    except FileNotFoundError as error:
-        if not secret.required:
-            return b""
-        raise UsageError(
-            f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}",
-            where=secret.location,
-            hint="paths are relative to the spec's folder, and ~ is your home",
-        ) from error
-    except OSError as error:
-        raise UsageError(
-            f"the secret {secret.name!r} cannot be read from {path}: {error.strerror}", where=secret.location
-        ) from error
-    if len(value) > _LARGEST_SECRET:
-        raise UsageError(
-            f"the secret {secret.name!r} in {path} is larger than {_LARGEST_SECRET:,} bytes",
-            where=secret.location,
-            hint="a secret is a token, a password or a key; other files are for copy",
-        )
-    return value
 
 
 def sandbox_capabilities(session: Session) -> "Capabilities":

@@ -87,7 +87,9 @@ def test_d01_a_private_index_leaves_no_trace_of_its_account(
     assert holding(fresh_project.command.store, ways) == []
     assert holding(tmp_path / "layout", ways) == []
     assert holding(fresh_project.command.home, ways) == []  # uv's cache among it
-    verified = fresh_project("verify", f"oci:{tmp_path / 'layout'}", "--secret-file", str(tmp_path / "account"))
+    verified = fresh_project(
+        "verify", f"oci:{tmp_path / 'layout'}", "--secret-file", str(tmp_path / "account")
+    )
     assert "LW-SECRET" not in verified.out
 
 
@@ -123,7 +125,11 @@ def test_d01_and_d05_push_with_an_account_that_shows_nowhere(
 def test_d01_with_docker(fresh_project: Project, private: Index, docker: str, tmp_path: Path) -> None:
     value = "t0ken:of@a%run+step/" + os.urandom(6).hex()
     fresh_project.write({"token.txt": value + "\n"})
-    fresh_project.spec(DOCKER_IMAGE, index=SOURCE.format(url=private.simple))
+    name = f"layerwright-test-{os.urandom(4).hex()}"
+    fresh_project.spec(
+        DOCKER_IMAGE.replace("packages", f'name = "{name}"\npackages'),
+        index=SOURCE.format(url=private.simple),
+    )
     ways = [*spellings(PASSWORD), *spellings(value)]
     try:
         with processes_watched(ways) as seen:
@@ -133,25 +139,29 @@ def test_d01_with_docker(fresh_project: Project, private: Index, docker: str, tm
         assert not any(way in said for way in ways)
         assert b"***" in said
         for command in (["history", "--no-trunc"], ["inspect"]):
-            shown = subprocess.run([docker, *command, "demo-app:1"], capture_output=True, check=True, timeout=60)
+            shown = subprocess.run(
+                [docker, *command, f"{name}:1"], capture_output=True, check=True, timeout=60
+            )
             assert not any(way in shown.stdout for way in ways)
         saved = tmp_path / "saved"
         saved.mkdir()
-        subprocess.run([docker, "save", "-o", str(saved / "image.tar"), "demo-app:1"], check=True, timeout=120)
+        subprocess.run([docker, "save", "-o", str(saved / "image.tar"), f"{name}:1"], check=True, timeout=120)
         subprocess.run(["tar", "-xf", "image.tar"], cwd=saved, check=True, timeout=60)
         assert holding(saved, ways) == []
         assert holding(fresh_project.command.store, ways) == []
     finally:
-        subprocess.run([docker, "image", "rm", "-f", "demo-app:1"], capture_output=True, check=False, timeout=60)
+        subprocess.run(
+            [docker, "image", "rm", "-f", f"{name}:1"], capture_output=True, check=False, timeout=60
+        )
 
 
-def test_an_sdists_own_code_is_given_no_account(fresh_project: Project, private: Index, tmp_path: Path) -> None:
+def test_an_sdists_own_code_is_given_no_account(
+    fresh_project: Project, private: Index, tmp_path: Path
+) -> None:
     """Asking an sdist for its requirements runs its build back end, on the host, as the caller."""
     name, data = _sdist_that_looks_around(tmp_path / "seen-by-setup")
     private.files[name] = data
-    fresh_project.spec(
-        '[images.app]\npackages = ["nosy"]\n', index=SOURCE.format(url=private.simple)
-    )
+    fresh_project.spec('[images.app]\npackages = ["nosy"]\n', index=SOURCE.format(url=private.simple))
     fresh_project("lock")
     seen = (tmp_path / "seen-by-setup").read_bytes()
     assert b"PATH=" in seen
@@ -197,7 +207,10 @@ def build_wheel(folder, settings=None, metadata=None): raise SystemExit("never a
     return "nosy-1.0.tar.gz", buffer.getvalue()
 
 
-@pytest.mark.parametrize(("half", "says"), [("ann:", "gives no password"), (":secretword", "gives no user"), ("", "no credentials")])
+@pytest.mark.parametrize(
+    ("half", "says"),
+    [("ann:", "gives no password"), (":secretword", "gives no user"), ("", "no credentials")],
+)
 def test_d03_half_an_account_stops_before_anything_is_fetched(
     fresh_project: Project, private: Index, tmp_path: Path, half: str, says: str
 ) -> None:
@@ -230,7 +243,9 @@ def test_d04_plain_http_elsewhere_is_refused_unless_opted_in_by_name(fresh_proje
 
 def test_d04_a_mirror_by_plain_http_is_refused_too(fresh_project: Project, private: Index) -> None:
     fresh_project.spec(IMAGE, index='url = "https://pypi.example.org/simple"')
-    command = fresh_project.command.with_variables(LAYERWRIGHT_INDEX_LOOPBACK="http://u:secretword@pypi.example.org/x")
+    command = fresh_project.command.with_variables(
+        LAYERWRIGHT_INDEX_LOOPBACK="http://u:secretword@pypi.example.org/x"
+    )
     done = command("lock", status=2)
     assert "plain http is refused" in done.err
     assert "secretword" not in done.err
