@@ -52,7 +52,7 @@ def test_what_a_step_leaves_of_a_secret_fails_the_build(fresh_project: Project) 
     )
     secret.spec(f'{images}[images.good]\n[secrets.token]\nenv = "API_TOKEN"\n')
     for _ in range(2):  # nothing of the first build serves the second
-        done = secret("build", status=4)
+        done = secret("build", "--json", status=4)
         for name, (_, place) in LEAVES.items():
             assert (
                 f"{name} would give a secret away; the image is not kept\n  the secret 'token' is in"
@@ -63,7 +63,7 @@ def test_what_a_step_leaves_of_a_secret_fails_the_build(fresh_project: Project) 
         assert "layerwright.toml:" in done.err
         assert value not in done.out + done.err
         assert holding(secret.command.store, spellings(value)) == []
-    assert [image.split()[0] for image in done.out.splitlines()] == ["good"]
+    assert [image["cell"] for image in done.json()["images"]] == ["good"]
 
 
 def test_a_leak_is_no_image_and_leaves_an_older_one_alone(fresh_project: Project) -> None:
