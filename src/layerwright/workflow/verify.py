@@ -1,7 +1,7 @@
 """Verify images: open what is named, read every layer once, judge, run smoke tests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -316,24 +316,11 @@ def _declared(spec: "Spec", name: str) -> Mapping[str, str] | None:
 
 def _spec_secrets(session: Session, spec: "Spec") -> Mapping[str, bytes]:
     """Values of the spec's secrets, and of its indexes' accounts, as far as they are at hand here."""
-    from layerwright.sources.credentials import index_credentials  # noqa: PLC0415 - start-up
     from layerwright.verify.secrets import fault_of_secret  # noqa: PLC0415 - start-up
+    from layerwright.workflow.accounts import note_secrets  # noqa: PLC0415 - start-up
 
-    found: dict[str, bytes] = {}
-    for name, secret in spec.secrets.items():
-        if secret.env:
-            found[name] = session.host.variables.get(secret.env, "").encode()
-        else:
-            try:
-                found[name] = (spec.root / Path(secret.file).expanduser()).read_bytes()
-            except OSError:
-                continue
-    for name, index in spec.indexes.items():
-        if index.credentials and index.credentials != "keyring":  # a keyring may ask people for its password
-            with suppress(UsageError):  # the build says what is missing
-                pair = index_credentials(index.credentials, index.url, session.host, index=name, root=spec.root)
-                found[f"the account of index {name}"] = pair[1].encode() if pair else b""
-    return {name: value for name, value in found.items() if value.strip() and not fault_of_secret(value)}
+    note_secrets(session, spec)
+    return {name: value for name, value in session.host.seen.values().items() if not fault_of_secret(value)}
 
 
 def _smoke(session: Session, spec: "Spec", opened: OpenedImage, cell: "Cell") -> Iterator[Finding]:

@@ -308,6 +308,22 @@ def test_the_lock_says_something_else(spec_project: Project) -> None:
     assert errors(done) == {"LW-DECLARED-LOCK"}
 
 
+def test_secrets_of_the_spec_are_looked_for_by_themselves(spec_project: Project) -> None:
+    """The build had another value; the one that the spec names now stands in a file of the project."""
+    project = spec_project
+    text = (
+        '[images.app]\nname = "leak"\ncopy = [{ from = "src", to = "/opt/src" }]\n'
+        'run = [{ script = "true", secrets = ["token"] }]\n[secrets.token]\nenv = "API_TOKEN"\n'
+    )
+    project.write({"src/settings.py": f"TOKEN = '{PASSWORD}'\n"})
+    project.spec(text)
+    project.command.with_variables(API_TOKEN="another-value-of-the-token")("build")
+    assert errors(project("verify", "--json")) == set()
+    done = project.command.with_variables(API_TOKEN=PASSWORD)("verify", "--json", status=1)
+    assert errors(done) == {"LW-SECRET-KNOWN"}
+    assert PASSWORD not in done.out + done.err
+
+
 @pytest.mark.network
 def test_opencv_with_windows_and_without(project: Project) -> None:
     """The real wheels: each loads OpenCV, one of them the graphics libraries that the base lacks."""
