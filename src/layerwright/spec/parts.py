@@ -255,6 +255,12 @@ class Reader:
             # it need not be there: the store may have it, as a large model is seldom kept beside the code
             self._check_inside(item.url, (*path, "url"))
         self.check_to(item.to, path)
+        if int(item.mode, 8) & 0o022:
+            self.fault(
+                (*path, "mode"),
+                f"{item.mode!r} would let others write to the file",
+                'root owns it; "0644" is for everybody to read, "0755" to run',
+            )
         return Model(
             url=item.url, sha256=item.sha256, to=item.to, mode=int(item.mode, 8), location=self.location(path)
         )

@@ -120,3 +120,60 @@ def test_a_keyring_without_an_entry_is_told(host, tmp_path):
 def test_a_missing_keyring_is_told(host, tmp_path):
     with pytest.raises(UsageError, match="`keyring` is not installed"):
         ask("keyring", replace(host, path=str(tmp_path)))
+
+
+def test_a_file_gives_user_and_password(host, tmp_path):
+    for text in ("me:p:w", "me:p:w\n", "\ufeffme:p:w\r\n"):
+        (tmp_path / "account").write_text(text, encoding="utf-8")
+        found = index_credentials("file:account", URL, host, index="internal", where=HERE, root=tmp_path)
+        assert found == ("me", "p:w")
+    (host.home / "mine").write_text("me:home")
+    assert index_credentials("file:~/mine", URL, host, index="internal", root=tmp_path) == ("me", "home")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "no credentials in"),
+        (b"me", "gives no password"),
+        (b":hunter2", "gives no user"),
+        (b"me:hunter2\nyou:hunter3\n", "several lines"),
+        (b"\xff\xfe", "no UTF-8"),
+        (b"me:" + b"hunter2" * 20_000, "too large"),
+    ],
+)
+def test_a_file_that_gives_no_pair_is_told_without_its_contents(host, tmp_path, data, says):
+    if data is not None:
+        (tmp_path / "account").write_bytes(data)
+    with pytest.raises(UsageError) as raised:
+        index_credentials("file:account", URL, host, index="internal", where=HERE, root=tmp_path)
+    assert says in raised.value.what
+    assert "hunter" not in raised.value.what + raised.value.hint
+    assert raised.value.where == HERE
+
+
+def test_no_password_goes_over_a_line_that_others_can_read(host):
+    (host.home / ".netrc").write_text("machine pypi.example.org login me password pw\n")
+    assert address_credentials("http://pypi.example.org/m.onnx", host) is None
+    assert address_credentials("https://pypi.example.org/m.onnx", host) == ("me", "pw")
+
+
+@pytest.mark.parametrize("source", ["env:TOKEN", "netrc", "pip.conf", "file:account"])
+def test_what_was_read_is_noted_for_masks_and_for_the_leak_scan(host, tmp_path, source):
+    (tmp_path / "account").write_text("me:hunter2")
+    (host.home / ".netrc").write_text("machine pypi.example.org login me password hunter2\n")
+    variables = {"TOKEN": "me:hunter2", "PIP_INDEX_URL": "https://me:hunter2@pypi.example.org/simple"}
+    known = replace(host, variables=variables)
+    index_credentials(source, URL, known, index="internal", root=tmp_path)
+    assert known.seen.values() == {"password of the index internal": b"hunter2"}
+    assert known.seen.stands_in("x hunter2 y")
+    assert "hunter2" not in repr(known) + repr(known.seen)
+
+
+def test_an_old_keyring_is_told(host, tmp_path):
+    known = keyring_program(
+        tmp_path, host, 'echo "keyring: error: unrecognized arguments: --mode" >&2; exit 2'
+    )
+    with pytest.raises(UsageError, match="too old"):
+        ask("keyring", known)
