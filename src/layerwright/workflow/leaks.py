@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -51,6 +52,8 @@ _KEY: Final = "key"
 _KEY_BYTES: Final = 32
 _CHUNK: Final = 1 << 20
 _SHOWN: Final = 8
+_NAMED: Final = 3
+_EVERYBODY: Final = stat.S_IWOTH
 
 
 class LeakError(BuildError):
@@ -232,11 +235,23 @@ class LeakGuard:
         from layerwright.verify.tarstream import read_tar  # noqa: PLC0415 - start-up
 
         layer = str(unit.layer.diff_id)
-        names = []
+        names, writable = list[str](), list[str]()
         for member, content in read_tar(blobs.open_tar(unit.layer)):
             names.append(f"{member.path} {member.target}")
+            if (
+                member.kind in {"file", "folder"}
+                and member.mode & _EVERYBODY
+                and not member.mode & stat.S_ISVTX
+            ):
+                writable.append(f"/{member.path}")
             if member.kind == "file":
                 yield from scanner.scan_file(f"/{member.path}", content, layer=layer)
+        if writable and unit.node is not None:
+            more = f" and {len(writable) - _NAMED} more" if writable[_NAMED:] else ""
+            self._warn(
+                f"{unit.node.title}: everybody in the container can write to {', '.join(writable[:_NAMED])}{more}",
+                'caches of the caller\'s own need no chmod: writable = ["HF_HOME"]',
+            )
         if scanner.known:
             text = "\n".join(names).encode("utf-8", "surrogateescape")
             yield from scanner.scan_file("the names of the files", [text], layer=layer)
@@ -263,10 +278,10 @@ class LeakGuard:
             self._warn(f"{hit.title} in {path}: allowed by {pattern!r} of [leaks]")
         return bool(pattern)
 
-    def _warn(self, message: str) -> None:
+    def _warn(self, message: str, hint: str = "") -> None:
         if message not in self._told:
             self._told.add(message)
-            self._session.reporter(Warned(message=message))
+            self._session.reporter(Warned(message=message, hint=hint))
 
     def _error(self, cell: str, hits: "Sequence[Hit]", node: Node | None) -> LeakError:
         from layerwright.verify.secrets import secret_findings  # noqa: PLC0415 - start-up
