@@ -99,7 +99,7 @@ class NativeBackend:
         fetch_inputs(self.workshop, incomplete)
         missing = [jobs[digest] for digest in jobs if digest in needed - cached]
         extract = not whole or any(_reads_trees(job.node) for job in missing)
-        failed = self._realise(missing, results, extract=extract)
+        failed = self._realise(missing, results, wanted, extract=extract)
         images = []
         failures = []
         for cell in wanted:
@@ -122,12 +122,17 @@ class NativeBackend:
         )
 
     def _realise(
-        self, jobs: Sequence[_Job], results: dict[str, NodeResult], *, extract: bool
+        self,
+        jobs: Sequence[_Job],
+        results: dict[str, NodeResult],
+        cells: Sequence[CellPlan],
+        *,
+        extract: bool,
     ) -> Mapping[str, LayerwrightError]:
         """Realise the nodes into ``results``; gives the failures, also for nodes that stood on one."""
         if not jobs:
             return {}
-        tasks = self._tasks(jobs, results, extract=extract)
+        tasks = self._tasks(jobs, results, cells, extract=extract)
         # One thread more than processors: fetching waits for the network.
         ran = run_tasks(tasks, workers=self.workshop.host.cpu_count + 1)
         failed = dict[str, LayerwrightError]()
@@ -142,14 +147,30 @@ class NativeBackend:
         return failed
 
     def _tasks(
-        self, jobs: Sequence[_Job], results: dict[str, NodeResult], *, extract: bool
+        self,
+        jobs: Sequence[_Job],
+        results: dict[str, NodeResult],
+        cells: Sequence[CellPlan],
+        *,
+        extract: bool,
     ) -> dict[str, Task[NodeResult]]:
         names = {job.node.digest for job in jobs}
-        nodes = [job.node for job in jobs]
+        nodes = {job.node.digest: job.node for job in jobs}
+        unfetched = dict[str, LayerwrightError]()
 
         def fetch() -> NodeResult:
-            fetch_inputs(self.workshop, nodes)
+            try:
+                fetch_inputs(self.workshop, nodes.values())
+            except LayerwrightError:
+                if self.workshop.offline or len(cells) == 1:
+                    raise  # with all that is missing
+                unfetched.update(self._fetch_by_cell(nodes, cells))
             return NodeResult()
+
+        def work(job: _Job) -> NodeResult:
+            if job.node.digest in unfetched:
+                raise unfetched[job.node.digest]
+            return self._work(job, results, extract=extract)
 
         tasks = {_FETCH: Task(work=fetch, weight=1 << 60)}
         for job in jobs:
@@ -157,11 +178,32 @@ class NativeBackend:
             if needs_fetch(job.node):
                 needs.append(_FETCH)
             tasks[job.node.digest] = Task(
-                work=partial(self._work, job, results, extract=extract),
+                work=partial(work, job),
                 needs=tuple(needs),
                 weight=_weight(job.node),
             )
         return tasks
+
+    def _fetch_by_cell(
+        self, nodes: Mapping[str, Node], cells: Sequence[CellPlan]
+    ) -> Mapping[str, LayerwrightError]:
+        """Fetch what each cell needs by itself; gives the nodes that only cells need whose files cannot be had."""
+        good = set[str]()
+        failed = dict[str, LayerwrightError]()
+        for cell in cells:
+            own = {node.digest: nodes[node.digest] for node in cell.nodes if node.digest in nodes}
+            try:
+                fetch_inputs(self.workshop, [node for digest, node in own.items() if digest not in good])
+            except LayerwrightError as error:
+                for digest in own:
+                    failed.setdefault(digest, error)
+            else:
+                good.update(own)
+        return {
+            digest: error
+            for digest, error in failed.items()
+            if digest not in good and needs_fetch(nodes[digest])
+        }
 
     def _work(self, job: _Job, results: dict[str, NodeResult], *, extract: bool) -> NodeResult:
         store = self.workshop.store
