@@ -11,6 +11,9 @@ from layerwright.core.source import Location
 
 __all__ = ["Piece", "Source"]
 
+_LONGEST = 10_000
+"""Characters; a change of longer lines is not shown."""
+
 
 class Source(Struct, frozen=True, kw_only=True, dict=True):
     """One file.
@@ -46,12 +49,18 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
         """Where a line begins."""
         return self._starts[line - 1]
 
+    @cached_property
+    def _lines(self) -> dict[int, str]:
+        return {}
+
     def line_text(self, line: int) -> str:
         """A line without its line end."""
         if not 0 < line <= len(self._starts):
             return ""
-        stop = self._starts[line] - 1 if line < len(self._starts) else len(self.text)
-        return self.text[self._starts[line - 1] : stop].removesuffix("\r")
+        if line not in self._lines:
+            stop = self._starts[line] - 1 if line < len(self._starts) else len(self.text)
+            self._lines[line] = self.text[self._starts[line - 1] : stop].removesuffix("\r")
+        return self._lines[line]
 
     def location(self, offset: int) -> Location:
         """Line and column of a character, with the line's text."""
@@ -64,9 +73,11 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
         )
 
     def replaced(self, start: int, stop: int, new: str) -> str:
-        """The lines from ``start`` to ``stop`` with that part replaced."""
+        """The lines from ``start`` to ``stop`` with that part replaced; empty for lines that nobody reads."""
         first, last = self.line_of(start), self.line_of(max(start, stop - 1))
         end = self.line_start(last) + len(self.line_text(last))
+        if end - self.line_start(first) > _LONGEST:
+            return ""
         return self.text[self.line_start(first) : start] + new + self.text[min(stop, end) : end]
 
     def replaced_all(self, edits: Iterable[tuple[int, int, str]]) -> str:
@@ -74,6 +85,8 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
         ordered = sorted(edits)
         last = self.line_of(max(ordered[0][0], max(stop for _, stop, _ in ordered) - 1))
         end = self.line_start(last) + len(self.line_text(last))
+        if end - self.line_start(self.line_of(ordered[0][0])) > _LONGEST:
+            return ""
         made, at = [], self.line_start(self.line_of(ordered[0][0]))
         for start, stop, new in ordered:
             made += [self.text[at:start], new]

@@ -303,6 +303,7 @@ def test_a_start_script_with_gosu_is_what_our_own_start_does():
         ("COPY --chown=1:1 one.txt /x", "belong to root"),
         ("COPY missing /x", "not in the project's folder"),
         ("COPY --from=other/image:1 /a /b", "another image"),
+        ("COPY --from=0 /a /b", "another image"),
         ("COPY <<EOF /x\nEOF", "written in the Dockerfile"),
         ("ADD https://h/r.git /x", "repository"),
         ("ENV LD_LIBRARY_PATH=/x:$NOPE PATH=/weird:$PATH", "PATH is not known"),

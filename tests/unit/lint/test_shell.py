@@ -144,3 +144,10 @@ def test_other_tools():
     assert [word.text for word in run.operands] == ["image:1", "python", "-t"]
     assert run.parsed.has("-t")
     assert docker_call(read("docker buildx build --file f .").commands[0]).verb == "build"
+
+
+def test_large_characters_do_not_reach_the_scanner():
+    """tree-sitter-bash 0.25.1 reads past a table for them: a crash, not an exception."""
+    for text in ("\U00065e1e\n&'\U0001ddaf'{\U000a6cabÃ", "{\U000b727f}", "a=\U0010ffff <<\U000b727f\nx"):
+        for _ in range(50):
+            assert read(text).text == text

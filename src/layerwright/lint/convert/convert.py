@@ -192,7 +192,7 @@ class _Maker:
             case "COPY" | "ADD":
                 copier = Copier(draft, self.context, places, self.document.escape)
                 for names, target, into in copier.carry(instruction, state):
-                    self._from_stage(draft, instruction, names, target, into=into)
+                    self._from_stage(draft, stage, instruction, names, target, into=into)
             case "ENV":
                 self._env(draft, stage, instruction, state)
             case "LABEL":
@@ -295,11 +295,18 @@ class _Maker:
         draft.env[name] = ":".join(part for part in (value, known or "") if part)
 
     def _from_stage(
-        self, draft: Draft, instruction: Instruction, sources: list[str], target: str, *, into: bool
+        self,
+        draft: Draft,
+        stage: Stage,
+        instruction: Instruction,
+        sources: list[str],
+        target: str,
+        *,
+        into: bool,
     ) -> None:
         """What another stage made: its packages, its files and copies have words of their own."""
         name = instruction.value("from")
-        index = find_stage(self.document.stages, name)
+        index = find_stage(self.document.stages[: stage.index], name)
         shown = f"COPY --from={name} {' '.join(sources)}"
         if index < 0:
             draft.leave(

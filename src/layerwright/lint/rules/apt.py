@@ -137,11 +137,11 @@ def _call(unit: Unit, call: Apt) -> Iterator[Finding]:
 
 def _without_command(unit: Unit, command: Command) -> str:
     """The lines without the command and the ``&&`` that joins it."""
-    index = unit.commands.index(command)
-    if command.after == "&&" and index + 1 < len(unit.commands):
-        return command.piece.edited(command.start, unit.commands[index + 1].start, "")
-    if command.before == "&&" and index:
-        return command.piece.edited(unit.commands[index - 1].stop, command.stop, "")
+    following, before = unit.script.next_to(command), unit.script.next_to(command, -1)
+    if command.after == "&&" and following is not None:
+        return command.piece.edited(command.start, following.start, "")
+    if command.before == "&&" and before is not None:
+        return command.piece.edited(before.stop, command.stop, "")
     return command.piece.edited(command.start, command.stop, "true")
 
 
@@ -155,7 +155,7 @@ def _answers(call: Apt, unit: Unit) -> bool:
     if quiet > 1 or any("-qq" in option.word.text or option.value == "2" for option in call.parsed.options):
         return True
     settings = " ".join(option.value for option in call.parsed.every("-o", "--option"))
-    return "Assume-Yes" in settings or "Assume-Yes" in unit.script.text or call.command.before == "|"
+    return "Assume-Yes" in settings or unit.script.mentions("Assume-Yes") or call.command.before == "|"
 
 
 def _install(unit: Unit, call: Apt) -> Iterator[Finding]:
@@ -163,7 +163,8 @@ def _install(unit: Unit, call: Apt) -> Iterator[Finding]:
     settings = " ".join(option.value for option in call.parsed.every("-o", "--option"))
     if (
         not call.parsed.has("--no-install-recommends")
-        and "Install-Recommends" not in settings + unit.script.text
+        and "Install-Recommends" not in settings
+        and not unit.script.mentions("Install-Recommends")
     ):
         yield finding(
             RECOMMENDS,
@@ -178,7 +179,7 @@ def _install(unit: Unit, call: Apt) -> Iterator[Finding]:
         for word in call.packages
         if "=" not in word.text and word.literal and not word.text.startswith(("/", "."))
     ]
-    if loose and "snapshot" not in unit.script.text:
+    if loose and not unit.script.mentions("snapshot"):
         yield finding(
             UNPINNED,
             "note",

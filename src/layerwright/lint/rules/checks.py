@@ -179,7 +179,7 @@ def _unchecked(unit: Unit) -> Iterator[Finding]:
     for command in unit.commands:
         for expansion in _used(command):
             name = expansion.name
-            if name not in starts or name in told or _is_tested(name, unit.script.text):
+            if name not in starts or name in told or _is_tested(unit, name):
                 continue
             told.add(name)
             yield finding(
@@ -206,12 +206,11 @@ def _used(command: Command) -> Iterator[Expansion]:
                 yield expansion
 
 
-def _is_tested(name: str, text: str) -> bool:
-    return bool(
-        re.search(
-            rf"\[+\s+(!\s*)?-[zn]\s+\"?\$\{{?{name}\b|\"?\$\{{?{name}\}}?\"?\s*(==?|!=)\s|\$\{{{name}:?\?|case\s+\"?\$\{{?{name}\b",
-            text,
-        )
+def _is_tested(unit: Unit, name: str) -> bool:
+    """A test, case or guard looks at the variable."""
+    word = rf"\"?\$\{{?{re.escape(name)}\b"
+    return unit.script.mentions(
+        rf"\[+\s+(!\s*)?-[zn]\s+{word}|{word}\}}?\"?\s*(==?|!=)\s|\$\{{{re.escape(name)}:?\?|case\s+{word}"
     )
 
 

@@ -128,4 +128,4 @@ def _is_set(unit: Unit, name: str) -> bool:
                 return True
         if command.program in {"for", "read"} and name in command.texts:
             return True
-    return bool(re.search(rf"\bfor\s+{re.escape(name)}\b", unit.script.text))
+    return unit.script.mentions(rf"\bfor\s+{re.escape(name)}\b")

@@ -41,9 +41,7 @@ PIPE = Kind(
 
 KINDS = (HTTP, UNVERIFIED, PIPE)
 
-_CHECKS = re.compile(
-    r"\b(sha(1|224|256|384|512)sum|shasum|md5sum|gpg|gpgv|cosign|minisign|openssl\s+dgst|b2sum)\b"
-)
+_CHECKS = r"\b(sha(1|224|256|384|512)sum|shasum|md5sum|gpg|gpgv|cosign|minisign|openssl\s+dgst|b2sum)\b"
 
 _INTERPRETERS = re.compile(r"(ba|da|z|a)?sh|python[23]?(\.\d+)?|perl|node|ruby")
 
@@ -76,7 +74,7 @@ def _download(unit: Unit, download: Download) -> Iterator[Finding]:
             ),
         )
         return
-    if _CHECKS.search(unit.script.text) or not (download.output or following):
+    if unit.script.mentions(_CHECKS) or not (download.output or following):
         return
     if any(one.program in {"jq", "grep", "cut", "head", "sed", "awk"} for one in following[:1]):
         return  # an answer that is read, not installed
@@ -107,18 +105,12 @@ def _download(unit: Unit, download: Download) -> Iterator[Finding]:
 
 
 def _pipe(unit: Unit, command: Command) -> list[Command]:
-    found: list[Command] = []
-    index = unit.commands.index(command)
-    while unit.commands[index].after == "|" and index + 1 < len(unit.commands):
-        index += 1
-        found.append(unit.commands[index])
+    found = unit.script.behind_pipe(command)
     if not found and command.substitution:
         # sh -c "$(curl …)" and bash <(curl …)
-        found = [
-            one
-            for one in unit.commands
-            if one.start < command.start and one.stop >= command.stop and _INTERPRETERS.fullmatch(one.program)
-        ]
+        before = unit.script.next_to(command, -1)
+        if before is not None and before.start < command.start and before.stop >= command.stop:
+            found = [before] if _INTERPRETERS.fullmatch(before.program) else []
     return found
 
 

@@ -26,7 +26,7 @@ _PROBES = re.compile(r"nvidia-smi|mthreads-gmi|rocm-smi|rocminfo|lspci|clinfo|de
 def find(document: Document) -> Iterator[Finding]:
     """Guesses with a default."""
     for unit in document.units:
-        if unit.origin in {"file", "run", "start"} and _PROBES.search(unit.script.text):
+        if unit.origin in {"file", "run", "start"} and unit.script.mentions(_PROBES.pattern):
             yield from _defaults(unit)
 
 

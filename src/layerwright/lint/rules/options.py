@@ -40,7 +40,7 @@ _BUILD: Final = BUILD_SWITCHES | BUILD_VALUES
 
 _LONG = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 
-_TERMINAL = re.compile(r"\[\[?\s+(!\s*)?-t\s+[012]|\btty\s+-s\b|test\s+-t\s")
+_TERMINAL = r"\[\[?\s+(!\s*)?-t\s+[012]|\btty\s+-s\b|test\s+-t\s"
 
 
 def find(document: Document) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _interactive(document: Document, unit: Unit, command: Command) -> Iterator[F
     if docker is None or docker.verb not in {"run", "exec"}:
         return
     option = docker.parsed.first("-t", "--tty")
-    if option is None or option.value == "false" or _TERMINAL.search(unit.script.text):
+    if option is None or option.value == "false" or unit.script.mentions(_TERMINAL):
         return
     detached = docker.parsed.has("-d", "--detach")
     shell = docker.operands[1:] and docker.operands[-1].text.rpartition("/")[2] in {

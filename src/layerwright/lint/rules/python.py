@@ -54,9 +54,7 @@ _SETUPTOOLS = docs(
     "setup.py as a command-line tool is deprecated",
     "packaging.python.org/en/latest/discussions/setup-py-deprecated",
 )
-_ENVIRONMENTS = re.compile(
-    r"-m\s+venv|virtualenv|conda\s+(create|activate)|uv\s+venv|EXTERNALLY-MANAGED|activate\b"
-)
+_ENVIRONMENTS = r"-m\s+venv|virtualenv|conda\s+(create|activate)|uv\s+venv|EXTERNALLY-MANAGED|activate\b"
 
 
 def find(document: Document) -> Iterator[Finding]:
@@ -109,7 +107,7 @@ def _cache(unit: Unit, pip: Pip) -> Iterator[Finding]:
         or "PIP_NO_CACHE_DIR" in variables
     ):
         return
-    if re.search(r"PIP_NO_CACHE_DIR|\.cache/pip|pip cache purge|\.cache", unit.script.text):
+    if unit.script.mentions(r"PIP_NO_CACHE_DIR|pip cache purge|\.cache"):
         return
     word = next((one for one in pip.command.arguments if one.text == "install"), pip.command.words[0])
     yield finding(
@@ -160,7 +158,7 @@ def _managed(document: Document) -> Iterator[Finding]:
             for unit in document.units
             if unit.built and unit.stage is not None and unit.stage.index <= stage.index
         ]
-        if any(_ENVIRONMENTS.search(unit.script.text) for unit in lineage) or not _has_debian_python(lineage):
+        if any(unit.script.mentions(_ENVIRONMENTS) for unit in lineage) or not _has_debian_python(lineage):
             continue
         for unit in units:
             found = next(

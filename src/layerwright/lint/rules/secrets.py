@@ -330,7 +330,7 @@ def _cut(unit: Unit, command: Command) -> Iterator[Finding]:
     """The file may stand in the same command, or in the command that the pipe begins with."""
     if command.program not in _CUTTERS or command.before == "|":
         return
-    pipeline = [command, *_behind(unit, command)]
+    pipeline = [command, *unit.script.behind_pipe(command)]
     if command.program in {"grep", "egrep"} and len(pipeline) == 1:
         return
     names = " ".join(text for one in pipeline for text in one.texts)
@@ -351,16 +351,6 @@ def _cut(unit: Unit, command: Command) -> Iterator[Finding]:
         edit="RUN --mount=type=secret,id=pip-conf,target=/etc/pip.conf pip install …",
         command="docker build --secret id=pip-conf,src=$HOME/.config/pip/pip.conf …",
     )
-
-
-def _behind(unit: Unit, command: Command) -> list[Command]:
-    """Commands that the pipe leads to."""
-    found = []
-    index = unit.commands.index(command)
-    while unit.commands[index].after == "|" and index + 1 < len(unit.commands):
-        index += 1
-        found.append(unit.commands[index])
-    return found
 
 
 def _named(names: str) -> str:

@@ -1,5 +1,8 @@
 """What stands in shell text. Places count characters of the script's piece."""
 
+import re
+from functools import cached_property
+
 from msgspec import Struct
 
 from layerwright.core.source import Location
@@ -84,6 +87,7 @@ class Command(Struct, frozen=True, kw_only=True):
         tested: its status is looked at: it stands in a condition, or after ``!``.
         function: name of the function that it belongs to; empty outside.
         substitution: it stands in ``$(…)``.
+        index: its place among the script's commands.
     """
 
     piece: Piece
@@ -100,6 +104,7 @@ class Command(Struct, frozen=True, kw_only=True):
     tested: bool = False
     function: str = ""
     substitution: bool = False
+    index: int = 0
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -141,7 +146,7 @@ class Chain(Struct, frozen=True, kw_only=True):
     depth: int = 0
 
 
-class Script(Struct, frozen=True, kw_only=True):
+class Script(Struct, frozen=True, kw_only=True, dict=True):
     """A whole script.
 
     Attributes:
@@ -166,3 +171,28 @@ class Script(Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """The script's text."""
         return self.piece.text
+
+    @cached_property
+    def _searched(self) -> dict[str, bool]:
+        return {}
+
+    def mentions(self, pattern: str) -> bool:
+        """The pattern is found in the text; each is looked for once."""
+        if pattern not in self._searched:
+            self._searched[pattern] = re.search(pattern, self.text) is not None
+        return self._searched[pattern]
+
+    def next_to(self, command: Command, step: int = 1) -> Command | None:
+        """The command behind one, or before it."""
+        index = command.index + step
+        return self.commands[index] if 0 <= index < len(self.commands) else None
+
+    def behind_pipe(self, command: Command) -> list[Command]:
+        """Commands that a command's output goes through."""
+        found = []
+        last: Command | None = command
+        while last is not None and last.after == "|":
+            last = self.next_to(last)
+            if last is not None:
+                found.append(last)
+        return found

@@ -4,6 +4,7 @@ https://github.com/tree-sitter/tree-sitter-bash. It recovers from text that is n
 told by ``Script.broken``.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,7 @@ _WORDS = frozenset({
     "expansion", "command_substitution", "process_substitution", "brace_expression", "extglob_pattern", "regex",
     "arithmetic_expansion", "test_operator", "variable_name", "special_variable_name",
 })  # fmt: skip
+_NOT_PLAIN = re.compile(r"[^\x01-\x7f]")
 _JOINS = frozenset({";", "&", ";;", "\n", ";&", ";;&"})
 _OPERATORS = frozenset({"&&", "||", "|", "|&"})
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
@@ -79,7 +81,10 @@ class _Reader(WordReader):
         self._behind: list[Word] = []
 
     def read(self) -> None:
-        data = self.piece.text.encode("utf-8", "surrogatepass")
+        # The grammar's scanner (tree-sitter-bash 0.25) hands characters to C's isalpha and isdigit, which read past
+        # their table, and crash, for large ones. A shell takes them for parts of words, as it does this one; and so
+        # bytes are characters.
+        data = _NOT_PLAIN.sub(".", self.piece.text).encode("ascii")
         root = _parser().parse(data).root_node
         if root.has_error:
             self.broken = self._broken(root)
@@ -318,6 +323,7 @@ class _Reader(WordReader):
                 tested=place.tested,
                 function=place.function,
                 substitution=place.substitution,
+                index=len(self.commands),
             )
         )
         self._scripts_in(program, arguments, place)
@@ -341,8 +347,14 @@ class _Reader(WordReader):
         parts = [(self.piece.at(start), text) for start, text in word.parts]
         inner = _Reader(Piece.joined(self.piece.source, parts), self._nested + 1)
         inner.read()
+        here = len(self.commands)
         self.commands += [
-            replace(command, function=place.function, substitution=place.substitution)
+            replace(
+                command,
+                function=place.function,
+                substitution=place.substitution,
+                index=here + command.index,
+            )
             for command in inner.commands
         ]
 

@@ -1,6 +1,6 @@
 """Words of shell text: quotes taken away, variables found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from layerwright.lint.shell.model import Expansion, Word
@@ -21,15 +21,14 @@ class WordReader:
 
     def __init__(self, piece: Piece) -> None:
         self.piece = piece
-        self._offsets: Sequence[int] = _offsets(piece.text)
 
     def start(self, node: "Node") -> int:
-        """Where a node begins, in characters."""
-        return self._offsets[node.start_byte] if self._offsets else node.start_byte
+        """Where a node begins; the grammar is given a byte for each character."""
+        return node.start_byte
 
     def stop(self, node: "Node") -> int:
         """Where a node ends."""
-        return self._offsets[node.end_byte] if self._offsets else node.end_byte
+        return node.end_byte
 
     def raw(self, node: "Node") -> str:
         """A node's text as it was written."""
@@ -164,14 +163,3 @@ def _unescaped(text: str, start: int, escapes: "dict[str, str] | None") -> Itera
             at = index + 2
         index = text.find("\\", index + 2)
     yield start + at, text[at:]
-
-
-def _offsets(text: str) -> Sequence[int]:
-    """Which character each byte belongs to; empty when bytes are characters."""
-    if text.isascii():
-        return ()
-    offsets = []
-    for index, sign in enumerate(text):
-        offsets += [index] * len(sign.encode("utf-8", "surrogatepass"))
-    offsets.append(len(text))
-    return offsets
