@@ -129,11 +129,14 @@ def _config_hits(image: Image, scanner: FileScanner) -> Sequence[Hit]:
 
 
 def config_texts(image: Image) -> Sequence[tuple[str, str]]:
-    """Every text of a config that people can put something into, with what to call it."""
+    """Every text of a config that people can put something into, with what to call it.
+
+    What has a name comes as ``NAME=value``: some rules go by the name.
+    """
     config = Fields.parse(image.config, what="the image's config", limit=CONFIG_LIMIT)
     settings = image.settings
     texts = [(f"env {name}", f"{name}={value}") for name, value in settings.env.items()]
-    texts += [(f"label {name}", value) for name, value in settings.labels.items()]
+    texts += [(f"label {name}", f"{name}={value}") for name, value in settings.labels.items()]
     texts += [("entrypoint", part) for part in settings.entrypoint]
     texts += [("cmd", part) for part in settings.command]
     texts += [("workdir", settings.workdir), ("author", config.text("author", ""))]
@@ -142,5 +145,6 @@ def config_texts(image: Image) -> Sequence[tuple[str, str]]:
             (f"history {number} {key}", step.text(key, "")) for key in ("created_by", "comment", "author")
         ]
     manifest = Fields.parse(image.manifest, what="the image's manifest", limit=CONFIG_LIMIT)
-    texts += [(f"annotation {name}", value) for name, value in manifest.table("annotations").items()]
+    annotations = manifest.table("annotations")
+    texts += [(f"annotation {name}", f"{name}={value}") for name, value in annotations.items()]
     return [(name, text) for name, text in texts if text]

@@ -439,3 +439,14 @@ def test_a_password_in_a_deleted_file(found):
     assert finding.level == "error"
     assert "deletes or replaces the file" in finding.message
     assert "correct-horse" not in str(finding)
+
+
+def test_a_password_in_a_label(found):
+    labels = {"com.example.db-password": "q8Kd2mwpl1", "com.example.title": "q8Kd2mwpl1"}
+    findings = found(labels=labels, scanner=SecretScanner({}))["LW-SECRET-RULE"]
+    assert {finding.level for finding in findings} == {"error"}
+    assert [finding.message.rpartition(" in ")[2] for finding in findings] == [
+        "label com.example.db-password",
+        "history 3 created_by",
+    ]
+    assert "q8Kd2mwpl1" not in str(findings)

@@ -67,7 +67,7 @@ class SecretScanner:
 
         Args:
             where: what it is, such as ``env PIP_INDEX_URL``.
-            text: all of it; a variable as ``NAME=value``.
+            text: all of it; a variable or a label as ``NAME=value``.
         """
         data = text.encode("utf-8", "surrogateescape")
         hits = Hits()
