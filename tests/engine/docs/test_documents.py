@@ -131,6 +131,7 @@ def _registry(stage: Stage) -> Iterator[None]:
 SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
     "how-to/build-commands-and-secrets.md": _unbuilt,
+    "how-to/check-before-building.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
     "how-to/explain-an-image.md": _demo(),
     "how-to/look-after-the-store.md": _damaged,
@@ -139,12 +140,14 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/prepare-a-host-moore-threads.md": _nothing,
     "how-to/prepare-a-host-nvidia.md": _nothing,
     "how-to/private-index.md": _index,
+    "how-to/registry-login.md": _nothing,
     "how-to/render-a-dockerfile.md": _demo(),
     "how-to/reports-in-ci.md": _demo(build=False),
     "how-to/run-as-yourself.md": _nothing,
     "how-to/share-images.md": _registry,
     "how-to/start-from-an-image.md": _layout,
     "how-to/use-in-ci.md": _demo(),
+    "how-to/verify-an-image.md": _demo(),
     "how-to/without-root.md": _nothing,
     "how-to/work-offline.md": _demo(),
 }
