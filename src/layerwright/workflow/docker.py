@@ -1,5 +1,6 @@
 """Build cells with Docker instead of natively."""
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from layerwright.workflow.session import Session
 from layerwright.workflow.workshop import make_workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from layerwright.backends.docker.build import DockerBackend
     from layerwright.oci.digest import Digest
@@ -46,6 +47,19 @@ def build_with_docker(session: Session, request: BuildRequest) -> DockerOutcome:
     return _build_all(backend, prepared, partial(_judge, session, guard, backend))
 
 
+@contextmanager
+def _told_of_the_cache() -> "Iterator[None]":
+    """What BuildKit keeps of the steps is not ours to remove: it is told."""
+    from layerwright.workflow.leaks import LeakError  # noqa: PLC0415 - start-up
+
+    try:
+        yield
+    except LeakError as error:
+        error.hint += "; Docker's build cache may still hold the step: docker builder prune"
+        raise
+
+
+@_told_of_the_cache()
 def _judge(
     session: Session,
     guard: "LeakGuard",

@@ -130,6 +130,7 @@ def _registry(stage: Stage) -> Iterator[None]:
 
 SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
+    "how-to/bake.md": _demo(build=False),
     "how-to/build-commands-and-secrets.md": _unbuilt,
     "how-to/check-before-building.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
@@ -137,6 +138,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
     "how-to/models.md": _nothing,
+    "how-to/move-from-capybara.md": _nothing,
     "how-to/prepare-a-host-moore-threads.md": _nothing,
     "how-to/prepare-a-host-nvidia.md": _nothing,
     "how-to/private-index.md": _index,

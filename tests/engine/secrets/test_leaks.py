@@ -169,6 +169,7 @@ def test_a_leak_of_a_docker_build_is_no_image(fresh_project: Project, docker: st
     )
     done = secret("build", "--backend", "docker", status=4)
     assert "the secret 'token' is in /opt/kept" in done.err
+    assert "docker builder prune" in done.err
     assert value not in done.out + done.err
     shown = subprocess.run(
         [docker, "image", "inspect", f"{name}:1"], capture_output=True, check=False, timeout=60
