@@ -1,6 +1,7 @@
 """Which releases of a package are recorded, for which Pythons, and what they ask of others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from layerwright.facts.compat.records import load
 from layerwright.facts.model import Package, Subject
 from layerwright.oci.platform import Platform
 
-__all__ = ["Release", "asks", "marker_holds", "parsed", "recorded", "release", "version_of"]
+__all__ = ["Release", "asks", "parsed", "recorded", "release", "version_of"]
 
 _OPENCV: Final = (
     "opencv-python",
@@ -37,6 +38,9 @@ class Release(Struct, frozen=True, kw_only=True):
     requires: tuple[str, ...] = ()
 
 
+@lru_cache(
+    maxsize=4096
+)  # a repair that is tried asks the same lines of metadata again; nobody changes a requirement
 def parsed(requirement: str) -> Requirement | None:
     """A PEP 508 requirement; None when it is none."""
     try:
@@ -127,25 +131,31 @@ def asks(package: Package, subject: Subject) -> Iterator[Requirement]:
         known = release(package.name, package.version, subject.platform)
         lines = known.requires if known else ()
     for line in lines:
-        wanted = parsed(line)
-        if wanted is not None and (wanted.marker is None or marker_holds(wanted.marker, subject)):
+        wanted = _asked(line, subject.platform.architecture, subject.python)
+        if wanted is not None:
             yield wanted
 
 
-def marker_holds(marker: Marker, subject: Subject) -> bool:
-    """Whether a marker holds in the image, without extras."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
-        subject.platform.architecture, subject.platform.architecture
-    )
-    environment: Mapping[str, str] = {
+@lru_cache(maxsize=8192)  # as for ``parsed``
+def _asked(line: str, architecture: str, python: str) -> Requirement | None:
+    """The requirement of a line; None when it is none, or its marker does not hold in an image of this kind."""
+    wanted = parsed(line)
+    if wanted is None or (wanted.marker is not None and not _holds(wanted.marker, architecture, python)):
+        return None
+    return wanted
+
+
+def _holds(marker: Marker, architecture: str, python: str) -> bool:
+    """Whether a marker holds in an image, without extras."""
+    environment = {
         "extra": "",
         "implementation_name": "cpython",
         "os_name": "posix",
-        "platform_machine": machine,
+        "platform_machine": {"amd64": "x86_64", "arm64": "aarch64"}.get(architecture, architecture),
         "platform_python_implementation": "CPython",
         "platform_system": "Linux",
-        "python_full_version": f"{subject.python}.0",
-        "python_version": subject.python,
+        "python_full_version": f"{python}.0",
+        "python_version": python,
         "sys_platform": "linux",
     }
-    return marker.evaluate(dict(environment))
+    return marker.evaluate(environment)

@@ -1,6 +1,7 @@
 """Tags of ``nvidia/cuda``: what they say, and what NVIDIA is recorded to have made."""
 
 import re
+from functools import lru_cache
 from typing import ClassVar, Final, Literal
 
 from msgspec import Struct
@@ -100,6 +101,7 @@ def parse_tag(tag: str) -> CudaTag | None:
     return CudaTag(cuda=match["cuda"], cudnn=match["cudnn"] or "", flavour=flavour, os=match["os"])
 
 
+@lru_cache(maxsize=256)  # repairs go through all releases, for each change that is tried
 def image(cuda: str) -> CudaImage | None:
     """What is recorded of the images of a CUDA release, ``12.4.1``; None when nothing is."""
     for record in load(CudaImagesFile).image:

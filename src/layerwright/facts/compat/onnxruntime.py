@@ -1,5 +1,6 @@
 """Builds of ONNX Runtime, and which of them share CUDA and cuDNN with which torch."""
 
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -222,6 +223,7 @@ def gpu_releases() -> tuple[str, ...]:
     return tuple(record.version for record in load(OnnxRuntimeFile).gpu)
 
 
+@lru_cache(maxsize=256)  # repairs go through all releases, for each change that is tried
 def gpu_build(version: str, *, from_pypi: bool = True) -> GpuBuild | None:
     """What is recorded of an onnxruntime-gpu; None when nothing is.
 

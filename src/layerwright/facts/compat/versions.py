@@ -1,6 +1,7 @@
 """Comparing versions as the records write them."""
 
 import re
+from functools import lru_cache
 
 from packaging.version import Version
 
@@ -40,6 +41,7 @@ def local_of(version: str) -> str:
     return version.partition("+")[2].lower()
 
 
+@lru_cache(maxsize=8192)  # a look into the records compares one version with those of all of them
 def same_release(left: str, right: str) -> bool:
     """Whether two PEP 440 versions are one release: ``2.4`` and ``2.4.0`` are; local parts do not matter."""
     left, right = public_of(left), public_of(right)
