@@ -108,6 +108,7 @@ def find(document: Document) -> Iterator[Finding]:
     yield from _env(document)
     for _, command in document.commands():
         yield from _pip(command)
+        yield from _uploads(command)
         yield from _switched_off(command)
         yield from _apt(command)
         yield from _sources(command)
@@ -205,6 +206,14 @@ def _pip(command: Command) -> Iterator[Finding]:
             yield _http_index(
                 changed(command, word, word.raw.replace("http://", "https://", 1)), command.location(word)
             )
+
+
+def _uploads(command: Command) -> Iterator[Finding]:
+    if command.program in {"twine", "flit", "poetry", "uv", "hatch"} and pip_install(command) is None:
+        for word in command.arguments:
+            if "http://" in word.text and not LOCAL.search(word.text):
+                edit = changed(command, word, word.raw.replace("http://", "https://", 1))
+                yield _http_index(edit, command.location(word))
 
 
 def _switched_off(command: Command) -> Iterator[Finding]:
