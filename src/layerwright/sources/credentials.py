@@ -33,7 +33,8 @@ def index_credentials(
     """User and password for an index.
 
     Args:
-        source: as in the spec: empty, ``netrc``, ``keyring``, ``pip.conf``, ``env:NAME`` or ``file:PATH``.
+        source: as in the spec: empty, ``netrc``, ``keyring``, ``keyring:USER``, ``pip.conf``,
+            ``env:NAME`` or ``file:PATH``.
         url: the index's address.
         host: the caller's surroundings.
         index: the index's name, for messages.
@@ -78,7 +79,7 @@ def _look_up(source: str, url: str, host: HostEnvironment, root: Path) -> tuple[
                 return None, "pip's configuration (index-url or extra-index-url with user and password)"
             return (account.user, account.password), account.place
         case "keyring":
-            return _keyring(url, host), "the keyring"
+            return _keyring(url, host, name), f"the keyring for {name}" if name else "the keyring"
         case "env" if name:
             place = f"the environment variable {name} (user:password)"
             return _pair(host.variables.get(name, "")), place
@@ -164,13 +165,20 @@ def _netrc(url: str, host: HostEnvironment, *, default: bool) -> Credentials | N
     return (found[0], found[2] or "") if found else None
 
 
-def _keyring(url: str, host: HostEnvironment) -> Credentials | None:
-    """Ask the ``keyring`` program, as pip's and uv's subprocess providers do, for the address and then for the host."""
+def _keyring(url: str, host: HostEnvironment, user: str) -> Credentials | None:
+    """Ask the ``keyring`` program, as pip's and uv's subprocess providers do, for the address and then for the host.
+
+    Args:
+        url: the index.
+        host: where the program is.
+        user: whose password; empty for whatever account there is, which not every keyring can tell.
+    """
     program = find_program("keyring", host.path)
     if program is None:
         raise UsageError("the program `keyring` is not installed", hint="pipx install keyring")
     for service in (url, urlsplit(url).netloc):
-        argv = [str(program), "--mode", "creds", "--output", "json", "get", service, ""]
+        options = [] if user else ["--mode", "creds", "--output", "json"]
+        argv = [str(program), *options, "get", service, user]
         try:
             done = run(argv, env=dict(host.variables), timeout=_KEYRING_SECONDS, check=False)
         except ProcessError as error:
@@ -178,7 +186,7 @@ def _keyring(url: str, host: HostEnvironment) -> Credentials | None:
                 f"the keyring does not answer: {error.output or error.what.partition(chr(10))[0]}",
                 hint="it may wait for you to unlock it: try `keyring get` in a terminal",
             ) from error
-        if done.status == 0 and (found := _keyring_answer(done.text)):
+        if done.status == 0 and (found := _keyring_answer(done.text, user)):
             return found
         if any(sign in done.stderr.decode(errors="replace") for sign in _TOO_OLD):
             raise UsageError(
@@ -188,7 +196,10 @@ def _keyring(url: str, host: HostEnvironment) -> Credentials | None:
     return None
 
 
-def _keyring_answer(text: str) -> Credentials | None:
+def _keyring_answer(text: str, user: str) -> Credentials | None:
+    if user:
+        password = text.removesuffix("\n")
+        return (user, password) if password else None
     try:
         answer: object = json.loads(text)
     except ValueError:

@@ -38,7 +38,7 @@ def require_accounts(session: Session, spec: Spec) -> None:
         UsageError: one is missing, is half a pair, or can be understood in two ways.
     """
     for index in spec.indexes.values():
-        if index.credentials and index.credentials != "keyring":
+        if index.credentials and not index.credentials.startswith("keyring"):
             from layerwright.sources.indexes import index_sites  # noqa: PLC0415 - start-up
 
             index_sites({index.name: index}, session.host, spec.root)
@@ -50,7 +50,7 @@ def note_secrets(session: Session, spec: Spec) -> None:
         with suppress(UsageError):  # the step that needs it says what is missing
             read_secret(session, spec, secret)
     for name, index in spec.indexes.items():
-        if index.credentials and index.credentials != "keyring":  # a keyring may ask people for its password
+        if index.credentials and not index.credentials.startswith("keyring"):  # a keyring may ask people for its password
             from layerwright.sources.credentials import index_credentials  # noqa: PLC0415 - start-up
 
             with suppress(UsageError):

@@ -177,3 +177,10 @@ def test_an_old_keyring_is_told(host, tmp_path):
     )
     with pytest.raises(UsageError, match="too old"):
         ask("keyring", known)
+
+
+def test_keyring_may_be_asked_for_one_users_password(host, tmp_path):
+    known = keyring_program(tmp_path, host, '[ "$*" = "get pypi.example.org ann" ] && echo "p:a s" || exit 1')
+    assert ask("keyring:ann", known) == ("ann", "p:a s")
+    with pytest.raises(UsageError, match="no credentials in the keyring for bob"):
+        ask("keyring:bob", known)

@@ -42,11 +42,12 @@ class IndexTable(Table, frozen=True, kw_only=True):
         Annotated[
             str,
             text_like(
-                r"netrc|keyring|pip\.conf|env:[A-Za-z_][A-Za-z0-9_]*|file:.+",
-                '"netrc", "keyring", "pip.conf", "env:NAME" or "file:PATH"',
+                r"netrc|keyring(:.+)?|pip\.conf|env:[A-Za-z_][A-Za-z0-9_]*|file:.+",
+                '"netrc", "keyring", "keyring:USER", "pip.conf", "env:NAME" or "file:PATH"',
             ),
             Meta(
-                description="Where the host finds user and password: `netrc`, `keyring`, `pip.conf`, `env:NAME` "
+                description="Where the host finds user and password: `netrc`, `keyring` (`keyring:USER` for keyrings that must "
+                "be told the user), `pip.conf`, `env:NAME` "
                 "(a variable that holds user:password), or `file:PATH` (a file that does, relative to the spec). "
                 "They never enter a build.",
                 examples=["netrc", "env:INTERNAL_INDEX", "file:~/.secrets/index"],
