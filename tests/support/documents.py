@@ -25,7 +25,7 @@ from typing import Self
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)(?: +title=\"(?P<title>[^\"]+)\")? *$")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _PROGRESS = re.compile(
-    r"^(resolve|fetch|facts|verify|build|base|apt|layer|bytecode|run|smoke|image|load|push) {2,}"
+    r"^(resolve|fetch|facts|verify|build|base|apt|layer|bytecode|run|copy|smoke|image|load|push) {2,}"
     r".*( …| failed|, cached|[0-9.]+ s(, .*)?)$"
 )
 _VARYING = (

@@ -130,7 +130,7 @@ def _registry(stage: Stage) -> Iterator[None]:
 
 SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
-    "how-to/bake.md": _demo(build=False),
+    "how-to/bake.md": _demo(),
     "how-to/build-commands-and-secrets.md": _unbuilt,
     "how-to/check-before-building.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),

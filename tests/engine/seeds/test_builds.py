@@ -48,6 +48,9 @@ def seed(
         shutil.copytree(SEEDS / name, folder, ignore=shutil.ignore_patterns("layerwright.lock"))
         spec = folder / "layerwright.toml"
         text = fit(spec.read_text(encoding="utf-8"))
+        text = text.replace(
+            "[defaults]\n", "[defaults]\nbytecode = false\n"
+        )  # a minute that proves nothing here
         text = text.replace('from = "nvcr.io', 'from = "docker:nvcr.io').replace(
             'python = "3.10"', 'python = "3.11"'
         )
