@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from layerwright.doctor.machine import Machine, one_line, read_bytes
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine, read_bytes
 
 __all__ = ["FOLDERS", "CdiFile", "parse_cdi", "read_cdi"]
 

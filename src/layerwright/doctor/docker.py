@@ -10,7 +10,8 @@ from layerwright.core.findings import Kind
 from layerwright.doctor import data
 from layerwright.doctor.accounts import group_of, user_name
 from layerwright.doctor.engine_info import DockerInfo
-from layerwright.doctor.machine import PROCESS_SECONDS, Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import PROCESS_SECONDS, Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.storage import size_text
 from layerwright.facts.model import HostFacts

@@ -7,14 +7,12 @@ may be missing, and podman answers the same questions on its own socket.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from layerwright.core.errors import EngineError
-from layerwright.doctor.machine import as_mapping
+from layerwright.doctor.foreign import as_mapping
 from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
-
-if TYPE_CHECKING:
-    from layerwright.doctor.machine import Machine
+from layerwright.host.environment import HostEnvironment
 
 __all__ = ["DockerInfo", "ask_docker", "read_docker"]
 
@@ -70,10 +68,10 @@ class DockerInfo:
     warnings: tuple[str, ...] = field(default=())
 
 
-def ask_docker(machine: "Machine") -> DockerInfo:
+def ask_docker(host: HostEnvironment) -> DockerInfo:
     """Ask the engine that Docker's own client would use."""
     try:
-        endpoint = find_endpoint(machine.host)
+        endpoint = find_endpoint(host)
     except EngineError as error:
         return DockerInfo(error=error.what)
     return read_docker(Connection(endpoint, silence=_SILENCE_SECONDS), endpoint)

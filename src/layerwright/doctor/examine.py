@@ -22,7 +22,8 @@ from layerwright.doctor import (
     system,
 )
 from layerwright.doctor.bounded import run_bounded
-from layerwright.doctor.machine import Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import STATUSES, Check, Family, Needs, Outcome
 from layerwright.facts.model import HostFacts
 

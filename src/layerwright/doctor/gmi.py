@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from layerwright.doctor.machine import one_line
+from layerwright.doctor.foreign import one_line
 
 __all__ = ["Gmi", "GmiDevice", "parse_gmi"]
 

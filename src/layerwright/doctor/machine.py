@@ -5,20 +5,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from layerwright.doctor.bounded import Once
+from layerwright.doctor.engine_info import DockerInfo, ask_docker
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
 
-if TYPE_CHECKING:
-    from layerwright.doctor.engine_info import DockerInfo
-
-__all__ = ["Attempt", "Machine", "as_mapping", "last_line", "one_line", "read_bytes"]
+__all__ = ["Attempt", "Machine", "read_bytes"]
 
 PROCESS_SECONDS: Final = 4.0
 _LARGEST_FILE: Final = 1 << 20
-_LONGEST_LINE: Final = 300
 
 Runner = Callable[..., Completed]
 
@@ -73,16 +70,14 @@ class Machine:
     runner: Runner = field(default=run, repr=False)
     architecture: str = field(default_factory=lambda: os.uname().machine)
     now: Callable[[], float] = time.time
-    _docker: "Once[DockerInfo]" = field(init=False, repr=False)
+    _docker: Once[DockerInfo] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Prepare what several checks ask for."""
-        from layerwright.doctor.engine_info import ask_docker  # noqa: PLC0415 - they know each other
-
-        self._docker = Once(lambda: ask_docker(self))
+        self._docker = Once(lambda: ask_docker(self.host))
 
     @property
-    def docker(self) -> "DockerInfo":
+    def docker(self) -> DockerInfo:
         """What the Docker engine says of itself; asked once."""
         return self._docker()
 
@@ -148,21 +143,3 @@ def read_bytes(path: Path, *, limit: int = _LARGEST_FILE) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-def one_line(text: str) -> str:
-    """Foreign text made fit for a line of ours: one line, printable, not too long."""
-    line = " ".join(text.split())
-    line = "".join(character if character.isprintable() else "?" for character in line)
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
-
-
-def last_line(text: str) -> str:
-    """The last line of foreign text that says something: what a program gave up with."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return one_line(lines[-1]) if lines else ""
-
-
-def as_mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON of somebody else
-    """A JSON object; an empty one in place of anything else."""
-    return value if isinstance(value, dict) else {}

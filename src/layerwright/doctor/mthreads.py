@@ -12,8 +12,9 @@ from layerwright.core.findings import Kind
 from layerwright.doctor import data
 from layerwright.doctor.accounts import may_open
 from layerwright.doctor.data import MthreadsData, Product
+from layerwright.doctor.foreign import one_line
 from layerwright.doctor.gmi import Gmi, GmiDevice, parse_gmi
-from layerwright.doctor.machine import Attempt, Machine, one_line
+from layerwright.doctor.machine import Attempt, Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.mthreads_container import CONTAINER_KINDS, container_checks, in_container
 from layerwright.doctor.pci import MTHREADS, PciDevice, display_devices, nothing_on_bus

@@ -4,7 +4,8 @@ from typing import Final
 
 from layerwright.core.findings import Kind
 from layerwright.doctor.data import MthreadsData
-from layerwright.doctor.machine import Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, absent, broken
 
 __all__ = ["CONTAINER_KINDS", "container_checks", "in_container"]

@@ -11,7 +11,8 @@ from layerwright.core.errors import NetworkError
 from layerwright.core.findings import Kind
 from layerwright.doctor import data
 from layerwright.doctor.bounded import run_bounded
-from layerwright.doctor.machine import Machine, one_line, read_bytes
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine, read_bytes
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, broken
 from layerwright.host.http import HttpClient, HttpStatusError, ca_bundle, proxies
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from layerwright.core.findings import Kind
 from layerwright.doctor.cdi import CdiFile, read_cdi
-from layerwright.doctor.machine import Machine, as_mapping, one_line
+from layerwright.doctor.foreign import as_mapping, one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.nvidia import driver_version
 

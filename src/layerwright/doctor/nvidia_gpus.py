@@ -6,7 +6,8 @@ from typing import Final
 
 from layerwright.core.findings import Kind
 from layerwright.doctor import data
-from layerwright.doctor.machine import Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, broken
 from layerwright.doctor.nvml import Nvml, NvmlDevice
 from layerwright.doctor.system import os_release

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from layerwright.doctor.machine import as_mapping, one_line
+from layerwright.doctor.foreign import as_mapping, one_line
 
 if TYPE_CHECKING:
     from layerwright.doctor.machine import Machine

@@ -7,7 +7,8 @@ from typing import Any, Final
 from layerwright.core.findings import Kind
 from layerwright.doctor import data
 from layerwright.doctor.docker import numbers
-from layerwright.doctor.machine import Machine, as_mapping, last_line, one_line
+from layerwright.doctor.foreign import as_mapping, last_line, one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.doctor.storage import parse_mounts
 from layerwright.facts.model import HostFacts

@@ -5,7 +5,8 @@ from typing import Final
 from layerwright.core.errors import EngineError
 from layerwright.core.findings import Kind
 from layerwright.doctor.accounts import user_name
-from layerwright.doctor.machine import Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, absent, broken
 from layerwright.sandbox.namespace import subordinate_ids
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerwright.core.findings import Kind
-from layerwright.doctor.machine import Machine, as_mapping, last_line, one_line
+from layerwright.doctor.foreign import as_mapping, last_line, one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome, broken
 
 __all__ = ["KINDS", "examine", "judge"]

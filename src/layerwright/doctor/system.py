@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from layerwright.core.findings import Kind
-from layerwright.doctor.machine import Machine, one_line
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, Needs, Outcome
 from layerwright.facts.model import HostFacts
 

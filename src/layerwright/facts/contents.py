@@ -6,13 +6,11 @@ its constants or in the table of names, so a name here is a hint of a need, not 
 """
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from layerwright.facts.access import Access
+from layerwright.facts.elf_tables import Header, Section, Segment
 from layerwright.facts.fatbin import FATBIN_SECTIONS, read_fatbin, sort_capabilities
-
-if TYPE_CHECKING:
-    from layerwright.facts.elf import Header, Section, Segment
 
 __all__ = ["Contents", "read_contents"]
 
@@ -50,7 +48,7 @@ class Contents(NamedTuple):
 
 
 def read_contents(
-    access: Access, header: "Header", segments: "tuple[Segment, ...]", sections: "tuple[Section, ...]"
+    access: Access, header: Header, segments: tuple[Segment, ...], sections: tuple[Section, ...]
 ) -> Contents:
     """Search the constant data.
 

@@ -12,17 +12,19 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from layerwright.core.errors import IntegrityError
 from layerwright.facts.access import Access, BeyondError, Readable, access_to
+from layerwright.facts.contents import read_contents
+from layerwright.facts.elf_tables import Header, Section, Segment
 from layerwright.facts.model import Library
 
 __all__ = [
     "MAGIC",
     "Dynamic",
     "ElfError",
-    "Header",
-    "Section",
-    "Segment",
+    "library_of",
     "read_dynamic",
     "read_header",
     "read_library",
@@ -71,50 +73,6 @@ class ElfError(IntegrityError):
     """A file begins as an ELF file does, and then contradicts itself or ends too early."""
 
 
-class Header(NamedTuple):
-    """The file header.
-
-    Attributes:
-        order: ``<`` little endian, ``>`` big endian, as ``struct`` wants it.
-        wide: 64 bits.
-        machine: name of the processor.
-        kind: ``e_type``: 1 relocatable, 2 program, 3 shared object, 4 core.
-    """
-
-    order: str
-    wide: bool
-    machine: str
-    kind: int
-    segments_at: int
-    segment_size: int
-    segment_count: int
-    sections_at: int
-    section_size: int
-    section_count: int
-    section_names: int
-
-
-class Segment(NamedTuple):
-    """A program header."""
-
-    kind: int
-    flags: int
-    offset: int
-    address: int
-    size: int
-
-
-class Section(NamedTuple):
-    """A section header."""
-
-    name: str
-    kind: int
-    flags: int
-    address: int
-    offset: int
-    size: int
-
-
 class Dynamic(NamedTuple):
     """What the dynamic section leads to; fields as in ``Library``."""
 
@@ -151,29 +109,23 @@ def read_library(
         dynamic = read_dynamic(access, header, segments, sections)
     except ElfError as error:
         raise ElfError(f"{label or path or 'an ELF file'} is damaged: {error.what}") from error
+    library = library_of(path, header, dynamic)
     if not contents:
-        return _library(path, header, dynamic, whole=False)
-    from layerwright.facts.contents import read_contents  # noqa: PLC0415 - start-up
-
+        return library
     found = read_contents(access, header, segments, sections)
     own = {dynamic.soname, *dynamic.needed, *dynamic.versions_defined, path.rpartition("/")[2]}
-    return Library(
-        path=path,
-        machine=header.machine,
-        soname=dynamic.soname,
-        needed=dynamic.needed,
-        rpath=dynamic.rpath,
-        runpath=dynamic.runpath,
-        versions_needed=dynamic.versions_needed,
-        versions_defined=dynamic.versions_defined,
+    return replace(
+        library,
         opens=tuple(name for name in found.names if name not in own),
         sm=found.sm,
         ptx=found.ptx,
         numpy_api=found.numpy_api,
+        whole=True,
     )
 
 
-def _library(path: str, header: Header, dynamic: Dynamic, *, whole: bool) -> Library:
+def library_of(path: str, header: Header, dynamic: Dynamic) -> Library:
+    """What header and dynamic section say; not ``whole``."""
     return Library(
         path=path,
         machine=header.machine,
@@ -183,7 +135,7 @@ def _library(path: str, header: Header, dynamic: Dynamic, *, whole: bool) -> Lib
         runpath=dynamic.runpath,
         versions_needed=dynamic.versions_needed,
         versions_defined=dynamic.versions_defined,
-        whole=whole,
+        whole=False,
     )
 
 

@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 from layerwright.facts.access import BeyondError, PrefixAccess
 from layerwright.facts.elf import (
     MAGIC,
-    Header,
-    Segment,
+    library_of,
     read_dynamic,
     read_header,
     read_library,
     read_segments,
 )
+from layerwright.facts.elf_tables import Header, Segment
 from layerwright.facts.model import Library
 
 __all__ = ["Front", "read_front"]
@@ -128,18 +128,7 @@ def read_front(data: bytes, size: int, *, path: str = "") -> Front | None:
         dynamic = read_dynamic(access, header, segments)
     except BeyondError:
         return _derived(data, header, segments, nothing)
-    library = Library(
-        path=path,
-        machine=header.machine,
-        soname=dynamic.soname,
-        needed=dynamic.needed,
-        rpath=dynamic.rpath,
-        runpath=dynamic.runpath,
-        versions_needed=dynamic.versions_needed,
-        versions_defined=dynamic.versions_defined,
-        whole=False,
-    )
-    return Front(library, 0)
+    return Front(library_of(path, header, dynamic), 0)
 
 
 def _derived(data: bytes, header: Header, segments: tuple[Segment, ...], nothing: Library) -> Front:

@@ -16,6 +16,7 @@ from layerwright.facts.model import Library, Package
 from layerwright.rules.case import Case, binary
 
 __all__ = [
+    "ORT_PROVIDER",
     "CudaNeed",
     "CudaView",
     "cuda_majors",
@@ -70,7 +71,8 @@ _HASHED: Final = re.compile(r"-[0-9a-f]{8}\.so")
 """In the names of libraries that auditwheel copied into a wheel."""
 
 _WHEEL: Final = re.compile(r"nvidia-(?P<component>[a-z0-9-]+?)(?:-cu(?P<major>\d+))?")
-_ORT_PROVIDER: Final = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
+ORT_PROVIDER: Final = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
+"""ONNX Runtime's use of CUDA, a library that is opened when a session asks for it."""
 _ORT: Final = "onnxruntime-gpu"
 
 
@@ -360,7 +362,7 @@ def _merged(read: CudaNeed, recorded: CudaNeed) -> CudaNeed:
 
 def _speaks(package: Package, library: Library) -> bool:
     """Whether a library tells what the package as such needs: providers for TensorRT and others are optional."""
-    return package.name != _ORT or library.path.endswith(_ORT_PROVIDER)
+    return package.name != _ORT or library.path.endswith(ORT_PROVIDER)
 
 
 def _evidence(

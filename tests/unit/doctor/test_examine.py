@@ -6,7 +6,8 @@ from layerwright.cli.commands.doctor import _PURPOSES
 from layerwright.doctor import data
 from layerwright.doctor.bounded import Once, run_bounded
 from layerwright.doctor.examine import FAMILIES, examine_machine
-from layerwright.doctor.machine import Attempt, one_line, read_bytes
+from layerwright.doctor.foreign import one_line
+from layerwright.doctor.machine import Attempt, read_bytes
 from layerwright.doctor.model import PURPOSES, STATUSES, Check, Family, Kind, Needs, Outcome
 from layerwright.doctor.sandbox import judge
 from layerwright.facts.model import Gpu, HostFacts

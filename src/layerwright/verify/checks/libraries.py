@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
-from layerwright.rules.cuda import is_cuda_library
+from layerwright.rules.cuda import ORT_PROVIDER, is_cuda_library
 from layerwright.rules.debian_names import debian_packages
 from layerwright.rules.libraries import MISSING, OPTIONAL
 from layerwright.rules.opencv_gui import GL, GUI
 from layerwright.rules.optional_libraries import feature_of
 from layerwright.rules.repairs import apt_fix
-from layerwright.verify.checks.providers import PROVIDER
 from layerwright.verify.inspection import Inspection
 from layerwright.verify.loader.closure import Problem
 from layerwright.verify.loader.process import Absent
@@ -48,7 +47,7 @@ def check(image: Inspection) -> Iterator[Finding]:
     """Go through what was not found; one finding for all that a distribution, or a program, lacks for one reason."""
     grouped: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in image.closure.problems:
-        if not isinstance(problem.cause, Absent) or problem.cause.user.endswith(PROVIDER):
+        if not isinstance(problem.cause, Absent) or problem.cause.user.endswith(f"/{ORT_PROVIDER}"):
             continue
         dist = image.owner(problem.cause.user)
         feature = _feature(dist, problem)

@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
-from layerwright.rules.cuda import cudnn_major
+from layerwright.rules.cuda import ORT_PROVIDER, cudnn_major
 from layerwright.rules.native import is_driver
 from layerwright.rules.ort_cuda import CUDA, CUDNN
 from layerwright.rules.ort_packages import VARIANTS
 from layerwright.rules.ort_preload import PRELOAD
+from layerwright.verify.checks.libraries import near_misses
 from layerwright.verify.inspection import Inspection
 from layerwright.verify.python.dists import Dist
 from layerwright.verify.python.environments import Environment
 from layerwright.verify.words import listed, short
 
-__all__ = ["KINDS", "PROVIDER", "check"]
-
-PROVIDER: Final = "/onnxruntime/capi/libonnxruntime_providers_cuda.so"
+__all__ = ["KINDS", "check"]
 
 NONE = Kind(
     code="LW-ORT-CPU",
@@ -42,7 +41,7 @@ def check(image: Inspection) -> Iterator[Finding]:
         providers = [
             path
             for folder in environment.folders
-            if (path := f"{folder}{PROVIDER}") in image.closure.libraries
+            if (path := f"{folder}/{ORT_PROVIDER}") in image.closure.libraries
         ]
         if providers:
             dist = image.owner(providers[0]) or (found[0] if found else None)
@@ -58,7 +57,7 @@ def check(image: Inspection) -> Iterator[Finding]:
                 path=found[0].info,
                 evidence=[
                     Evidence(
-                        text=f"there is no {PROVIDER.rpartition('/')[2]} beside the package",
+                        text=f"there is no {ORT_PROVIDER.rpartition('/')[2]} beside the package",
                         source=found[0].info,
                         confidence="binary",
                     )
@@ -102,8 +101,6 @@ def _in_wheels(environment: Environment, name: str) -> Dist | None:
 
 
 def _absent(image: Inspection, kind: Kind, dist: Dist, path: str, names: list[str]) -> Finding:
-    from layerwright.verify.checks.libraries import near_misses  # noqa: PLC0415 - it asks this module for a name
-
     near = [(text, source) for name in names for text, source in near_misses(image, name)]
     level: Level = "note" if image.role in _TOLERANT else "error"
     there = f" ({near[0][0]})" if near else ""
