@@ -12,7 +12,17 @@ from layerwright.core.findings import Evidence
 from layerwright.core.source import Location
 from layerwright.oci.platform import Platform
 
-__all__ = ["BaseFacts", "Gpu", "HostFacts", "Library", "Package", "Subject", "SystemPackage", "WheelFacts"]
+__all__ = [
+    "BaseFacts",
+    "Gpu",
+    "HostFacts",
+    "InsecureIndex",
+    "Library",
+    "Package",
+    "Subject",
+    "SystemPackage",
+    "WheelFacts",
+]
 
 
 class Library(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -200,6 +210,14 @@ class SystemPackage(Struct, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class InsecureIndex(Struct, frozen=True, kw_only=True):
+    """An index that the spec takes without protection: ``how`` is ``http`` or ``certificate``."""
+
+    name: str
+    how: str
+    location: Location
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """Everything the rules look at for one cell. Pure data: taking something out gives another subject to judge.
 
@@ -215,6 +233,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         system_known: ``system`` is complete, so what is not there is not installed.
         env: variables that the spec sets in the image.
         host: the machine to judge for; None when not asked.
+        insecure_indexes: of the spec.
     """
 
     cell: str
@@ -230,3 +249,4 @@ class Subject(Struct, frozen=True, kw_only=True):
     system_known: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     host: HostFacts | None = None
+    insecure_indexes: tuple[InsecureIndex, ...] = ()

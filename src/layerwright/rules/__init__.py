@@ -17,6 +17,7 @@ from layerwright.rules import (
     files_twice,
     glibc,
     gpu_arch,
+    index_trust,
     libraries,
     musa,
     numpy_abi,
@@ -80,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     placeholders,
     files_twice,
     wheel_facts,
+    index_trust,
 )
 """All rules, in the order of reports."""
 

@@ -96,7 +96,7 @@ class Index(Struct, frozen=True, kw_only=True):
         name: name in the spec; the only thing that reaches the lock.
         url: address without credentials, or a folder for ``flat``.
         format: ``simple`` (PEP 503/691) or ``flat`` (a page or folder of links, as pip's find-links).
-        credentials: ``""`` for none, ``netrc``, ``keyring``, ``keyring:USER``, ``pip.conf``, ``env:NAME`` or ``file:PATH``
+        credentials: ``""`` for none, ``netrc``, ``keyring[:USER]``, ``pip.conf``, ``env:NAME`` or ``file:PATH``
             (``user:password``).
         ca: file with the certificates this index is trusted by; empty for the system's.
         insecure: ``http`` for no encryption, ``certificate`` for any certificate, empty for neither.

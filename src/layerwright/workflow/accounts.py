@@ -50,7 +50,7 @@ def note_secrets(session: Session, spec: Spec) -> None:
         with suppress(UsageError):  # the step that needs it says what is missing
             read_secret(session, spec, secret)
     for name, index in spec.indexes.items():
-        if index.credentials and not index.credentials.startswith("keyring"):  # a keyring may ask people for its password
+        if index.credentials and not index.credentials.startswith("keyring"):  # that may ask people
             from layerwright.sources.credentials import index_credentials  # noqa: PLC0415 - start-up
 
             with suppress(UsageError):

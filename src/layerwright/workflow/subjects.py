@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import structs
 
 from layerwright.core.source import Location
-from layerwright.facts.model import BaseFacts, HostFacts, Package, Subject, SystemPackage, WheelFacts
+from layerwright.facts.model import (
+    BaseFacts,
+    HostFacts,
+    InsecureIndex,
+    Package,
+    Subject,
+    SystemPackage,
+    WheelFacts,
+)
 from layerwright.lock.model import Lock, LockedBase, LockedCell, LockedSource, LockedWheel
 from layerwright.spec.model import Cell, IndexPackage, PathPackage, Spec, UrlPackage
 from layerwright.spec.model import Package as Asked
@@ -65,7 +73,14 @@ def make_subjects(
                 chain, [lock.cells[cell.name] for cell in chain], base, debs, facts, sources, places, host
             )
         )
-    return tuple(subjects)
+    insecure = tuple(
+        InsecureIndex(name=index.name, how=index.insecure, location=places.find(index.location))
+        for index in spec.indexes.values()
+        if index.insecure
+    )
+    return tuple(
+        structs.replace(subject, insecure_indexes=insecure) if insecure else subject for subject in subjects
+    )
 
 
 def _chain(spec: Spec, name: str) -> tuple[Cell, ...]:

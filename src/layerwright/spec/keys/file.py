@@ -46,8 +46,8 @@ class IndexTable(Table, frozen=True, kw_only=True):
                 '"netrc", "keyring", "keyring:USER", "pip.conf", "env:NAME" or "file:PATH"',
             ),
             Meta(
-                description="Where the host finds user and password: `netrc`, `keyring` (`keyring:USER` for keyrings that must "
-                "be told the user), `pip.conf`, `env:NAME` "
+                description="Where the host finds user and password: `netrc`, `keyring` (`keyring:USER` for one that "
+                "must be told the user), `pip.conf`, `env:NAME` "
                 "(a variable that holds user:password), or `file:PATH` (a file that does, relative to the spec). "
                 "They never enter a build.",
                 examples=["netrc", "env:INTERNAL_INDEX", "file:~/.secrets/index"],
