@@ -187,8 +187,8 @@ def test_projects_of_the_context():
 
 def test_requirements_files_and_indexes():
     text = (
-        f"{BASE}COPY requirements.txt /r/\nCOPY more.txt limits.txt /r/\n"
-        "RUN pip install -r /r/requirements.txt && rm -rf /r\n"
+        f"{BASE}COPY requirements.txt /tmp/r/\nCOPY more.txt limits.txt /tmp/r/\n"
+        "RUN pip install -r /tmp/r/requirements.txt && rm -rf /tmp/r\n"
         "RUN pip install --extra-index-url https://me:word@h.example.org/simple private\n"
     )
     result = converted(text)
@@ -196,6 +196,7 @@ def test_requirements_files_and_indexes():
     found = tables["images"]["app"]
     assert found["packages"] == ["numpy==2.0", "six", "scipy>=1", {"path": "."}, "private"]
     assert found["constraints"] == ["numpy<2.2"]
+    assert "copy" not in found
     assert tables["indexes"]["more-example-org"] == {"url": "https://more.example.org/simple"}
     assert tables["indexes"]["h-example-org"] == {
         "url": "https://h.example.org/simple", "credentials": "netrc", "explicit": True, "packages": ["private"],

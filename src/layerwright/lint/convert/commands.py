@@ -298,12 +298,10 @@ class RunCarrier:
                 continue
             path = self.places.absolute(expand(word.text, self.variables).text)
             whole = path.removesuffix("/*").rstrip("/")
-            if re.match(r"/var/(lib/apt|cache/(apt|debconf)|log)|/tmp(/|$)|/root/\.cache", path):
-                fates.add("carried")
-            elif any(part == whole or part.startswith(f"{whole}/") for part in self.places.copied):
+            if any(part == whole or part.startswith(f"{whole}/") for part in self.places.copied):
                 self.places.removed.add(whole)
                 fates.add("neutral")
-            elif any(part == whole or whole.startswith(f"{part}/") for part in self.places.cloned):
+            elif re.match(r"/var/(lib/apt|cache/(apt|debconf)|log)|/tmp(/|$)|/root/\.cache", path) or any(part == whole or whole.startswith(f"{part}/") for part in self.places.cloned):
                 fates.add("carried")
             else:
                 fates.add("kept" if word.text.startswith("/") else "neutral")

@@ -32,7 +32,7 @@ _OWN_KINDS: Final = frozenset(
 """What ``from`` of a spec has words for, which are names of images too."""
 
 _LEFT: Final = {
-    "EXPOSE": "layerwright images publish no ports by themselves; say it where the container starts",
+    "EXPOSE": "images publish no ports by themselves; say it where the container starts",
     "VOLUME": "a mount of `run` takes its place: [images.NAME.run] mounts",
     "USER": "`layerwright run` runs programs as the caller; give other engines their --user",
     "STOPSIGNAL": "the spec has no word for it",
@@ -243,7 +243,7 @@ class _Maker:
                 draft.leave(
                     instruction.line,
                     f"ENV {name}",
-                    "it is for the build; layerwright sets what apt needs itself",
+                    "it is for the build; apt is told so without it",
                 )
             elif name == "TZ" and value.text:
                 draft.timezone = value.text
