@@ -6,9 +6,10 @@ from typing import Final
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
 from layerwright.facts.compat.versions import local_of
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.cuda import fully_read
 from layerwright.rules.repairs import key_fix, packages_fix, remove_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

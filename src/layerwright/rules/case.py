@@ -1,18 +1,16 @@
-"""One cell under judgement: its facts, the views on them that rules share, and the words for them."""
+"""One cell under judgement: its facts, the views on them that rules share, and the shape of findings."""
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member, Place
 from layerwright.core.source import Location
-from layerwright.facts.model import Library, Package, Subject
+from layerwright.facts.model import Package, Subject
+from layerwright.rules.cuda import CudaView
+from layerwright.rules.native import NativeView
+from layerwright.rules.words import named
 
-if TYPE_CHECKING:
-    from layerwright.rules.cuda import CudaView
-    from layerwright.rules.native import NativeView
-
-__all__ = ["Case", "binary", "named"]
+__all__ = ["Case"]
 
 
 class Case:
@@ -22,18 +20,14 @@ class Case:
         self.subject = subject
 
     @cached_property
-    def native(self) -> "NativeView":
+    def native(self) -> NativeView:
         """Which library comes from where."""
-        from layerwright.rules.native import NativeView  # noqa: PLC0415 - it needs this module's types
-
-        return NativeView(self)
+        return NativeView(self.subject)
 
     @cached_property
-    def cuda(self) -> "CudaView":
+    def cuda(self) -> CudaView:
         """Who needs CUDA and cuDNN, and who brings them."""
-        from layerwright.rules.cuda import CudaView  # noqa: PLC0415 - it needs this module's types
-
-        return CudaView(self)
+        return CudaView(self.subject, self.native)
 
     @property
     def nvidia(self) -> bool:
@@ -52,6 +46,17 @@ class Case:
     def base_name(self) -> str:
         """The base, for messages."""
         return f"the base {self.subject.base.reference}"
+
+    @property
+    def base_with_cuda(self) -> str:
+        """What the base brings of CUDA, for messages: ``nvidia/cuda:… with CUDA 11.8.0 and cuDNN 8``."""
+        base = self.subject.base
+        if base.cuda == "none":
+            return f"{self.base_name}, which has no CUDA"
+        if not base.cuda:
+            return f"{self.base_name}, of whose CUDA nothing is known"
+        cudnn = f" and {'no cuDNN' if base.cudnn == 'none' else f'cuDNN {base.cudnn}'}" if base.cudnn else ""
+        return f"{self.base_name} with CUDA {base.cuda}{cudnn}"
 
     def finding(
         self,
@@ -155,26 +160,3 @@ class Case:
         if len(parents) <= 2:  # noqa: PLR2004 - as many as a line holds
             return f"needed by {' and '.join(parents or package.required_by)}"
         return f"needed by {parents[0]} and {len(parents) - 1} more"
-
-    def requirers(self, name: str) -> frozenset[str]:
-        """Packages that require the package, themselves or through others."""
-        found: set[str] = set()
-        todo = [name]
-        while todo:
-            package = self.package(todo.pop())
-            for above in package.required_by if package else ():
-                if above not in found:
-                    found.add(above)
-                    todo.append(above)
-        return frozenset(found)
-
-
-def named(package: Package) -> str:
-    """A package for messages: ``torch 2.4.1``."""
-    return f"{package.name} {package.version}".rstrip()
-
-
-def binary(package: Package, library: Library, text: str) -> Evidence:
-    """What a library of a wheel says of itself."""
-    file = package.facts.file if package.facts else package.name
-    return Evidence(text=f"{library.path} {text}", source=file, confidence="binary")

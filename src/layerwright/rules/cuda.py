@@ -12,56 +12,22 @@ from typing import Final, Literal
 from msgspec import Struct, structs
 
 from layerwright.core.findings import Evidence
-from layerwright.facts.model import Library, Package
-from layerwright.rules.case import Case, binary
-
-__all__ = [
-    "ORT_PROVIDER",
-    "CudaNeed",
-    "CudaView",
-    "cuda_majors",
-    "cudnn_major",
-    "describe_base",
-    "fully_read",
-    "is_cuda_library",
-    "name_brings",
-]
-
-_MAJOR: Final = re.compile(r"(\d+)")
-_LIBRARY: Final = re.compile(r"lib(?P<stem>[A-Za-z0-9_-]+?)\.so(?:\.(?P<version>[0-9.]+))?", re.ASCII)
-
-_MAJORS: Final[dict[str, dict[str, frozenset[str]]]] = {
-    "cufft": {"10": frozenset({"11"}), "11": frozenset({"12"}), "12": frozenset({"13"})},
-    "cufftw": {"10": frozenset({"11"}), "11": frozenset({"12"}), "12": frozenset({"13"})},
-    "curand": {"10": frozenset({"10", "11", "12", "13"})},
-    "cusparse": {"11": frozenset({"11"}), "12": frozenset({"12", "13"})},
-    "cusolver": {"11": frozenset({"11", "12"}), "12": frozenset({"13"})},
-    "cusolverMg": {"11": frozenset({"11", "12"}), "12": frozenset({"13"})},
-}
-"""CUDA majors by the number in a soname, where the two differ. Source: file names in the ``nvidia-*`` wheels."""
-
-_SAME_MAJOR: Final = frozenset(
-    {"cudart", "cublas", "cublasLt", "nvblas", "nvrtc", "nvrtc-builtins", "nvJitLink", "cupti", "nvjpeg"}
+from layerwright.facts.model import Library, Package, Subject
+from layerwright.rules.cuda_names import (
+    base_brings,
+    cuda_majors,
+    cudnn_major,
+    is_cuda_library,
+    library_stem,
+    major_of,
+    name_brings,
+    wheel_component,
+    wheel_major,
 )
-_NO_MAJOR: Final = frozenset({"nvToolsExt", "nccl", "cusparseLt", "cufile", "cufile_rdma", "nvshmem_host"})
+from layerwright.rules.native import NativeView
+from layerwright.rules.words import binary
 
-_COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
-    "cublas": ("cublas", "cublasLt", "nvblas"),
-    "cuda-runtime": ("cudart",),
-    "cuda-nvrtc": ("nvrtc", "nvrtc-builtins"),
-    "cuda-cupti": ("cupti",),
-    "cufft": ("cufft", "cufftw"),
-    "curand": ("curand",),
-    "cusparse": ("cusparse",),
-    "cusolver": ("cusolver", "cusolverMg"),
-    "nvjitlink": ("nvJitLink",),
-    "nvjpeg": ("nvjpeg",),
-    "nccl": ("nccl",),
-    "nvtx": ("nvToolsExt",),
-    "cusparselt": ("cusparseLt",),
-    "cufile": ("cufile",),
-}
-"""Libraries of each ``nvidia-*`` wheel. Source: file lists of the wheels."""
+__all__ = ["ORT_PROVIDER", "CudaNeed", "CudaView", "fully_read"]
 
 _TELLING: Final = ("cudnn", "cublas", "cudart", "cublasLt", "cufft", "nvrtc")
 """Libraries whose sonames tell majors, in the order in which people look at them."""
@@ -70,9 +36,9 @@ _SHOWN: Final = 4
 _HASHED: Final = re.compile(r"-[0-9a-f]{8}\.so")
 """In the names of libraries that auditwheel copied into a wheel."""
 
-_WHEEL: Final = re.compile(r"nvidia-(?P<component>[a-z0-9-]+?)(?:-cu(?P<major>\d+))?")
 ORT_PROVIDER: Final = "onnxruntime/capi/libonnxruntime_providers_cuda.so"
 """ONNX Runtime's use of CUDA, a library that is opened when a session asks for it."""
+
 _ORT: Final = "onnxruntime-gpu"
 
 
@@ -98,48 +64,19 @@ class CudaNeed(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
 
 
-def is_cuda_library(name: str) -> bool:
-    """Whether a soname is of CUDA or cuDNN, without the driver's."""
-    match = _LIBRARY.fullmatch(name)
-    if not match:
-        return False
-    stem = _plain(match["stem"])
-    return (
-        stem in _SAME_MAJOR or stem in _MAJORS or stem in _NO_MAJOR or stem.startswith(("cudnn", "npp"))
-    ) and bool(match["version"])
-
-
-def cuda_majors(name: str) -> frozenset[str]:
-    """CUDA majors that have a library of this soname; empty when the soname does not tell."""
-    match = _LIBRARY.fullmatch(name)
-    if not match or not match["version"]:
-        return frozenset()
-    stem, first = _plain(match["stem"]), match["version"].split(".")[0]
-    if stem in _MAJORS:
-        return _MAJORS[stem].get(first, frozenset())
-    return frozenset({first}) if stem in _SAME_MAJOR or stem.startswith("npp") else frozenset()
-
-
-def cudnn_major(name: str) -> str:
-    """The cuDNN major of a soname: ``9`` for ``libcudnn.so.9``; empty for other libraries."""
-    match = _LIBRARY.fullmatch(name)
-    if not match or not match["stem"].startswith("cudnn"):
-        return ""
-    return (match["version"] or "").split(".")[0]
-
-
 class CudaView:
-    """Answers for one case."""
+    """Answers for one subject."""
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+    def __init__(self, subject: Subject, native: NativeView) -> None:
+        self._subject = subject
+        self._native = native
 
     @cached_property
     def needs(self) -> tuple[CudaNeed, ...]:
         """What each package that uses CUDA needs; NVIDIA's own wheels are not asked."""
         found = (
             self._need(package)
-            for package in self._case.subject.packages.values()
+            for package in self._subject.packages.values()
             if not package.name.startswith("nvidia-")
         )
         return tuple(need for need in found if need is not None)
@@ -151,56 +88,32 @@ class CudaView:
     @property
     def base_major(self) -> str:
         """CUDA major of the base; "none" without CUDA, empty when not known."""
-        return _major(self._case.subject.base.cuda)
+        return major_of(self._subject.base.cuda)
 
     @property
     def base_cudnn(self) -> str:
         """CuDNN major of the base; "none" without, empty when not known."""
-        return _major(self._case.subject.base.cudnn)
-
-    def in_base(self, name: str) -> Literal["base", "missing", "unknown"]:
-        """Whether the base brings a CUDA library."""
-        base = self._case.subject.base
-        if name in base.sonames:
-            return "base"
-        if base.closed:
-            return "missing"
-        cudnn = cudnn_major(name)
-        held = self.base_cudnn if cudnn else self.base_major
-        if not held:
-            return "unknown"
-        if held == "none" or (cudnn and held != cudnn):
-            return "missing"
-        if cudnn:
-            return "base"
-        majors = cuda_majors(name)
-        stem = _stem(name)
-        if not majors:
-            # TensorRT, cuTENSOR and the like; NCCL and NVTX come with the runtime libraries
-            return "base" if stem in {"nccl", "nvToolsExt"} and base.flavour != "base" else "unknown"
-        if held not in majors:
-            return "missing"
-        return "missing" if base.flavour == "base" and stem != "cudart" else "base"
+        return major_of(self._subject.base.cudnn)
 
     def wheel_by_name(self, name: str) -> Package | None:
         """The ``nvidia-*`` wheel that brings a library going by its name and version, for wheels that nobody read."""
-        for package in self._case.subject.packages.values():
+        for package in self._subject.packages.values():
             if package.facts is None and name_brings(package, name):
                 return package
         return None
 
     def brought(self, name: str) -> Package | Literal["base", "missing", "unknown"]:
         """Where a CUDA library is in the image, whoever asks: a wheel, the base, or nowhere."""
-        found = self._case.native.wheels_with(name)
+        found = self._native.wheels_with(name)
         if found:
             return found[0][0]
-        return self.wheel_by_name(name) or self.in_base(name)
+        return self.wheel_by_name(name) or base_brings(self._subject.base, name)
 
     def wheels_major(self) -> dict[str, list[Package]]:
         """CUDA majors of the ``nvidia-*`` wheels, each with its packages."""
         majors: dict[str, list[Package]] = {}
-        for package in self._case.subject.packages.values():
-            major = _wheel_major(package)
+        for package in self._subject.packages.values():
+            major = wheel_major(package)
             if major:
                 majors.setdefault(major, []).append(package)
         return majors
@@ -208,10 +121,9 @@ class CudaView:
     def wheels_cudnn(self) -> dict[str, Package]:
         """CuDNN majors that wheels bring, each with its package."""
         found: dict[str, Package] = {}
-        for package in self._case.subject.packages.values():
-            match = _WHEEL.fullmatch(package.name)
-            if match and match["component"] == "cudnn":
-                found[_major(package.version)] = package
+        for package in self._subject.packages.values():
+            if wheel_component(package) == "cudnn":
+                found[major_of(package.version)] = package
         return found
 
     def _need(self, package: Package) -> CudaNeed | None:
@@ -219,9 +131,9 @@ class CudaView:
             read = self._read(package)
             if fully_read(package) and (read is not None or package.name != _ORT):
                 return read
-            recorded = _recorded(self._case, package)
+            recorded = _recorded(self._subject, package)
             return _merged(read, recorded) if read is not None and recorded is not None else read or recorded
-        return _recorded(self._case, package)
+        return _recorded(self._subject, package)
 
     def _read(self, package: Package) -> CudaNeed | None:
         """By the package's own binaries."""
@@ -268,39 +180,12 @@ def fully_read(package: Package) -> bool:
     )
 
 
-def name_brings(package: Package, name: str) -> bool:
-    """Whether an ``nvidia-*`` wheel brings a library, going by its name and version."""
-    match = _WHEEL.fullmatch(package.name)
-    if not match:
-        return False
-    component, stem = match["component"], _stem(name)
-    if component == "cudnn":
-        return bool(cudnn_major(name)) and cudnn_major(name) == _major(package.version)
-    if stem not in _COMPONENTS.get(component, ()):
-        return False
-    majors = cuda_majors(name)
-    return not majors or (match["major"] or _wheel_major(package)) in majors
-
-
-def _wheel_major(package: Package) -> str:
-    """CUDA major that an ``nvidia-*`` wheel is for; empty for others."""
-    match = _WHEEL.fullmatch(package.name)
-    if not match:
-        return ""
-    if match["major"]:
-        return match["major"]
-    # From CUDA 13 on without a suffix; the runtime, cuBLAS and NVRTC carry CUDA's number, cuFFT and others their own.
-    if match["component"] in {"cuda-runtime", "cublas", "cuda-nvrtc", "nvjitlink", "cuda-cupti"}:
-        return _major(package.version)
-    return ""
-
-
-def _recorded(case: Case, package: Package) -> CudaNeed | None:
+def _recorded(subject: Subject, package: Package) -> CudaNeed | None:
     """By what is recorded of the release."""
     if package.name == "torch":
         from layerwright.facts.compat import torch  # noqa: PLC0415 - only where no binary was read
 
-        build = torch.build(package.version, case.subject.platform.architecture)
+        build = torch.build(package.version, subject.platform.architecture)
         if build is None or not build.cuda or build.cuda == "none":
             return None
         return CudaNeed(
@@ -371,7 +256,7 @@ def _evidence(
     """The library that tells most, by the names that tell majors."""
 
     def tells(name: str) -> int:
-        return _TELLING.index(_stem(name)) if _stem(name) in _TELLING else len(_TELLING)
+        return _TELLING.index(library_stem(name)) if library_stem(name) in _TELLING else len(_TELLING)
 
     library, names = max(
         users.values(), key=lambda user: sum(tells(name) < len(_TELLING) for name in user[1])
@@ -401,30 +286,3 @@ def _libraries(package: Package) -> tuple[Library, ...]:
 
 def _base_name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _stem(name: str) -> str:
-    match = _LIBRARY.fullmatch(name)
-    return _plain(match["stem"]) if match else ""
-
-
-def _plain(stem: str) -> str:
-    """Without the digest that auditwheel puts into the names of libraries it copies into a wheel."""
-    head, _, tail = stem.rpartition("-")
-    return head if len(tail) == 8 and all(c in "0123456789abcdef" for c in tail) else stem  # noqa: PLR2004
-
-
-def _major(version: str) -> str:
-    match = _MAJOR.match(version)
-    return match[1] if match else version
-
-
-def describe_base(case: Case) -> str:
-    """What the base brings of CUDA, for messages: ``nvidia/cuda:… with CUDA 11.8.0 and cuDNN 8``."""
-    base = case.subject.base
-    if base.cuda == "none":
-        return f"{case.base_name}, which has no CUDA"
-    if not base.cuda:
-        return f"{case.base_name}, of whose CUDA nothing is known"
-    cudnn = f" and {'no cuDNN' if base.cudnn == 'none' else f'cuDNN {base.cudnn}'}" if base.cudnn else ""
-    return f"{case.base_name} with CUDA {base.cuda}{cudnn}"

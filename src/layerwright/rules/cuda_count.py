@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
-from layerwright.rules.cuda import cudnn_major
+from layerwright.rules.case import Case
+from layerwright.rules.cuda_names import cudnn_major
 from layerwright.rules.repairs import base_with, from_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -9,9 +9,10 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Membe
 from layerwright.facts.compat import cuda
 from layerwright.facts.compat.versions import at_least, dotted, first_parts
 from layerwright.facts.model import HostFacts
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.releases import newest
 from layerwright.rules.repairs import base_with, packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["DRIVER", "FLOOR", "KINDS", "MINOR", "REQUIRE", "check"]
 

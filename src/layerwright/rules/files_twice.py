@@ -6,9 +6,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.opencv_variants import VARIANTS as OPENCV
 from layerwright.rules.ort_packages import VARIANTS as ORT
+from layerwright.rules.words import named
 
 if TYPE_CHECKING:
     from layerwright.facts.model import Package

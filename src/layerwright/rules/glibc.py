@@ -10,7 +10,8 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import glibc as records
 from layerwright.facts.compat.versions import dotted
 from layerwright.facts.model import Library, Package
-from layerwright.rules.case import Case, binary, named
+from layerwright.rules.case import Case
+from layerwright.rules.words import binary, named
 
 __all__ = ["KINDS", "check"]
 

@@ -6,9 +6,10 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import cuda, gpu, onnxruntime, torch
 from layerwright.facts.compat.versions import at_least
 from layerwright.facts.model import Gpu, HostFacts, Library, Package
-from layerwright.rules.case import Case, binary, named
+from layerwright.rules.case import Case
 from layerwright.rules.releases import Build, newest
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import binary, named
 
 __all__ = ["KINDS", "check"]
 

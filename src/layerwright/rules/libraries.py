@@ -5,13 +5,14 @@ from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
 from layerwright.facts.model import Library, Package
-from layerwright.rules.case import Case, binary, named
-from layerwright.rules.cuda import is_cuda_library
+from layerwright.rules.case import Case
+from layerwright.rules.cuda_names import is_cuda_library
 from layerwright.rules.debian_names import debian_packages
 from layerwright.rules.native import is_nvidia_library
 from layerwright.rules.opencv_gui import GUI
 from layerwright.rules.optional_libraries import feature_of
 from layerwright.rules.repairs import apt_fix
+from layerwright.rules.words import binary, named
 
 __all__ = ["KINDS", "check"]
 

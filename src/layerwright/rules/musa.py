@@ -7,8 +7,9 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import musa
 from layerwright.facts.compat.versions import local_of, same_release
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

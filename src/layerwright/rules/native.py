@@ -13,11 +13,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from layerwright.facts.model import Library, Package
-from layerwright.rules.case import Case
+from layerwright.facts.model import Library, Package, Subject
+from layerwright.rules.cuda_names import base_brings
 from layerwright.rules.debian_names import GLIBC, IN_EVERY_DEBIAN, installed_package, well_known
 
-__all__ = ["NativeView", "Provision", "is_driver", "is_extension", "is_nvidia_library"]
+__all__ = ["NativeView", "Provision", "is_driver", "is_extension", "is_nvidia_library", "requirers"]
 
 _SITE: Final = "/env/lib/python/site-packages"
 """Where wheels are put for the sake of ``$ORIGIN``; its depth is that of a real environment."""
@@ -74,15 +74,28 @@ def is_extension(path: str) -> bool:
     return name.endswith(".so") and not name.startswith("lib") and not folder.endswith((".libs", "/lib"))
 
 
-class NativeView:
-    """Answers for one case."""
+def requirers(subject: Subject, name: str) -> frozenset[str]:
+    """Packages that require the package, themselves or through others."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        package = subject.packages.get(todo.pop())
+        for above in package.required_by if package else ():
+            if above not in found:
+                found.add(above)
+                todo.append(above)
+    return frozenset(found)
 
-    def __init__(self, case: Case) -> None:
-        self._case = case
+
+class NativeView:
+    """Answers for one subject."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
         self._by_path: dict[str, tuple[Package, Library]] = {}
         self._by_name: dict[str, list[tuple[Package, Library]]] = {}
         self._found: dict[tuple[str, str, str], Provision] = {}
-        for package in case.with_facts():
+        for package in subject.packages.values():
             for library in package.facts.libraries if package.facts else ():
                 self._by_path[_installed(library.path)] = (package, library)
                 for name in {posixpath.basename(library.path), library.soname} - {""}:
@@ -106,7 +119,7 @@ class NativeView:
 
     def system(self, name: str) -> Provision:
         """Whether the base, Debian packages or the driver bring a library."""
-        subject = self._case.subject
+        subject = self._subject
         base = subject.base
         if is_driver(name):
             return Provision(state="driver")
@@ -118,7 +131,7 @@ class NativeView:
         if brought:
             return Provision(state="apt" if subject.system[brought].location else "base")
         if is_nvidia_library(name):
-            return Provision(state=self._case.cuda.in_base(name))
+            return Provision(state=base_brings(base, name))
         if name in IN_EVERY_DEBIAN and not subject.system_known and base.os.startswith(("debian", "ubuntu")):
             return Provision(state="base")
         added = any(one.location for one in subject.system.values())
@@ -136,7 +149,7 @@ class NativeView:
         for found in holders:
             if found[0].name == package.name:
                 return _from(found, package)
-        above = [found for found in holders if package.name in self._case.requirers(found[0].name)]
+        above = [found for found in holders if package.name in requirers(self._subject, found[0].name)]
         if above:
             return _from(above[0], package)
         system = self.system(name)

@@ -7,9 +7,10 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import numpy as numpy_records
 from layerwright.facts.compat import opencv
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, binary, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import add_packages, packages_fix
 from layerwright.rules.requirements import release_of, required
+from layerwright.rules.words import binary, named
 
 __all__ = ["KINDS", "check"]
 

@@ -6,10 +6,11 @@ from typing import Final
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import opencv
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, binary, named
+from layerwright.rules.case import Case
 from layerwright.rules.debian_names import IN_EVERY_DEBIAN, debian_packages
 from layerwright.rules.native import Provision
 from layerwright.rules.repairs import apt_fix, packages_fix
+from layerwright.rules.words import binary, named
 
 __all__ = ["GUI", "KINDS", "check"]
 

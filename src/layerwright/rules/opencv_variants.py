@@ -5,8 +5,9 @@ from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import remove_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "VARIANTS", "check"]
 

@@ -6,10 +6,12 @@ from typing import Final
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member
 from layerwright.facts.compat import onnxruntime
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
-from layerwright.rules.cuda import CudaNeed, cudnn_major, describe_base
+from layerwright.rules.case import Case
+from layerwright.rules.cuda import CudaNeed
+from layerwright.rules.cuda_names import cudnn_major
 from layerwright.rules.releases import newest
 from layerwright.rules.repairs import base_with, packages_fix, role_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 
@@ -161,8 +163,8 @@ def _what_is_there(case: Case, kind: Kind) -> str:
         return f"{case.base_name} has cuDNN {base.cudnn}" if base.cudnn else f"{case.base_name} lacks it"
     wheels = case.cuda.wheels_major()
     if wheels:
-        return f"the image has wheels for CUDA {' and '.join(sorted(wheels))} and {describe_base(case)}"
-    text = describe_base(case)
+        return f"the image has wheels for CUDA {' and '.join(sorted(wheels))} and {case.base_with_cuda}"
+    text = case.base_with_cuda
     flavour = base.flavour
     if flavour == "base" and base.cuda not in {"", "none"}:
         text += f" is of flavour {flavour!r}, which has libcudart alone"

@@ -5,8 +5,9 @@ from typing import Final
 
 from layerwright.core.findings import Finding, Kind, Level
 from layerwright.facts.compat import onnxruntime
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import remove_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
+from layerwright.rules.cuda_names import base_brings
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 
@@ -39,7 +41,7 @@ def check(case: Case) -> Iterator[Finding]:
     from_wheels = [name for name, place in places.items() if not isinstance(place, str)]
     if "missing" in places.values():
         return  # what cannot be found at all is another rule's
-    if not from_wheels or any(case.cuda.in_base(name) == "base" for name in from_wheels):
+    if not from_wheels or any(base_brings(case.subject.base, name) == "base" for name in from_wheels):
         return
     provider = next(
         (

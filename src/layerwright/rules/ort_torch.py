@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from layerwright.core.findings import Finding, Fix, Kind, Level
 from layerwright.facts.compat import onnxruntime
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.cuda import CudaNeed
 from layerwright.rules.releases import newest
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

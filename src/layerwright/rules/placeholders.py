@@ -6,8 +6,9 @@ from typing import Final
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import cuda_wheels
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

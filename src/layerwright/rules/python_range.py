@@ -6,9 +6,10 @@ from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import apt_fix, from_fix, key_fix
 from layerwright.rules.requirements import admits
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -5,8 +5,10 @@ from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Kind, Level
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
+from layerwright.rules.native import requirers
 from layerwright.rules.repairs import remove_fix, role_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "TRAINING_FRAMEWORKS", "TRAINING_TOOLS", "check"]
 
@@ -128,7 +130,7 @@ def _asked(case: Case, package: Package) -> str:
 
 def _roots(case: Case, package: Package) -> list[Package]:
     """What the spec names itself that leads to the package."""
-    names = {package.name, *case.requirers(package.name)}
+    names = {package.name, *requirers(case.subject, package.name)}
     return [one for one in case.subject.packages.values() if one.name in names and one.requested]
 
 

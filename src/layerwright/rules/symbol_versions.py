@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from layerwright.core.findings import Finding, Fix, Kind
 from layerwright.facts.model import Library, Package
-from layerwright.rules.case import Case, binary, named
+from layerwright.rules.case import Case
 from layerwright.rules.debian_names import GLIBC
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import binary, named
 
 __all__ = ["KINDS", "check"]
 

@@ -8,10 +8,11 @@ from msgspec import Struct
 from layerwright.core.findings import Evidence, Finding, Kind, Level, Member
 from layerwright.facts.compat.versions import dotted
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.debian_names import installed_package
 from layerwright.rules.repairs import apt_fix, packages_fix
 from layerwright.rules.requirements import release_of
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.repairs import remove_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from layerwright.core.findings import Finding, Fix, Kind, Level
-from layerwright.rules.case import Case, named
-from layerwright.rules.cuda import cudnn_major, describe_base
+from layerwright.rules.case import Case
+from layerwright.rules.cuda_names import cudnn_major
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 
@@ -37,7 +38,7 @@ def check(case: Case) -> Iterator[Finding]:
     there = (
         f"the image has {named(wrong[0])}"
         if wrong
-        else f"no wheel brings them, nor does {describe_base(case)}"
+        else f"no wheel brings them, nor does {case.base_with_cuda}"
     )
     yield case.finding(
         CUDA,

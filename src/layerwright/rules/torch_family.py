@@ -7,10 +7,11 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind, Member
 from layerwright.facts.compat import vision
 from layerwright.facts.compat.versions import local_of, public_of
 from layerwright.facts.model import Package
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
 from layerwright.rules.cuda import fully_read
 from layerwright.rules.repairs import packages_fix
 from layerwright.rules.requirements import admits, required
+from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from layerwright.core.findings import Finding, Fix, Kind
-from layerwright.rules.case import Case, named
+from layerwright.rules.case import Case
+from layerwright.rules.words import named
 
 if TYPE_CHECKING:
     from layerwright.facts.model import Package

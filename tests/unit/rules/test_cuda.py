@@ -4,7 +4,7 @@ import pytest
 
 from layerwright.facts.model import BaseFacts, Library, Package
 from layerwright.rules import Case
-from layerwright.rules.cuda import cuda_majors, cudnn_major, is_cuda_library, name_brings
+from layerwright.rules.cuda_names import base_brings, cuda_majors, cudnn_major, is_cuda_library, name_brings
 from support.clashes import CUDA_118, CUDA_124, cell, wheel
 
 
@@ -53,15 +53,15 @@ def test_cudnn_has_its_own_numbers() -> None:
     ],
 )
 def test_bases_bring_what_their_tag_says(base: str, soname: str, state: str) -> None:
-    assert Case(cell(base)).cuda.in_base(soname) == state
+    assert base_brings(cell(base).base, soname) == state
 
 
 def test_a_base_that_was_looked_into_counts_more_than_its_name() -> None:
     base = BaseFacts(
         reference=CUDA_118, known=True, cuda="11.8.0", cudnn="8", closed=True, sonames={"libcudart.so.12": ""}
     )
-    assert Case(cell(base)).cuda.in_base("libcudart.so.12") == "base"
-    assert Case(cell(base)).cuda.in_base("libcudart.so.11.0") == "missing"
+    assert base_brings(cell(base).base, "libcudart.so.12") == "base"
+    assert base_brings(cell(base).base, "libcudart.so.11.0") == "missing"
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from support.clashes import CUDA_118, cell, wheel
 HELPERS = {
     "case",
     "cuda",
+    "cuda_names",
     "debian_names",
     "native",
     "optional_libraries",
     "releases",
     "repairs",
     "requirements",
+    "words",
 }
 
 

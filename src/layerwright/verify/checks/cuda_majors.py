@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
-from layerwright.rules.cuda import cuda_majors, cudnn_major
+from layerwright.rules.cuda_names import cuda_majors, cudnn_major
 from layerwright.rules.optional_libraries import feature_of
 from layerwright.verify.inspection import Inspection
 from layerwright.verify.python.dists import Dist

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
-from layerwright.rules.cuda import ORT_PROVIDER, is_cuda_library
+from layerwright.rules.cuda import ORT_PROVIDER
+from layerwright.rules.cuda_names import is_cuda_library
 from layerwright.rules.debian_names import debian_packages
 from layerwright.rules.libraries import MISSING, OPTIONAL
 from layerwright.rules.opencv_gui import GL, GUI

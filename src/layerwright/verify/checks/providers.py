@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
-from layerwright.rules.cuda import ORT_PROVIDER, cudnn_major
+from layerwright.rules.cuda import ORT_PROVIDER
+from layerwright.rules.cuda_names import cudnn_major
 from layerwright.rules.native import is_driver
 from layerwright.rules.ort_cuda import CUDA, CUDNN
 from layerwright.rules.ort_packages import VARIANTS
