@@ -218,6 +218,20 @@ class InsecureIndex(Struct, frozen=True, kw_only=True):
     location: Location
 
 
+class RunFacts(Struct, frozen=True, kw_only=True):
+    """How the spec wants an image started, as far as rules look at it.
+
+    Attributes:
+        rights: what it shares with the machine by name: of ``privileged``, ``network`` and ``ipc``.
+        shm_size: as written.
+        location: of the run table; None when there is none.
+    """
+
+    rights: tuple[str, ...] = ()
+    shm_size: str = ""
+    location: Location | None = None
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """Everything the rules look at for one cell. Pure data: taking something out gives another subject to judge.
 
@@ -249,4 +263,5 @@ class Subject(Struct, frozen=True, kw_only=True):
     system_known: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     host: HostFacts | None = None
+    run: RunFacts = RunFacts()
     insecure_indexes: tuple[InsecureIndex, ...] = ()

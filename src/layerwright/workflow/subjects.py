@@ -13,6 +13,7 @@ from layerwright.facts.model import (
     HostFacts,
     InsecureIndex,
     Package,
+    RunFacts,
     Subject,
     SystemPackage,
     WheelFacts,
@@ -170,6 +171,21 @@ def _subject(
         system_known=bool(debs),
         env=cell.env,
         host=host,
+        run=_run_facts(cell, places),
+    )
+
+
+def _run_facts(cell: Cell, places: "_Places") -> RunFacts:
+    options = cell.run_options
+    named = {
+        "privileged": options.privileged,
+        "network": options.network == "host",
+        "ipc": options.ipc == "host",
+    }
+    return RunFacts(
+        rights=tuple(name for name, is_set in named.items() if is_set),
+        shm_size=options.shm_size,
+        location=places.find(_below(cell.location, "run")),
     )
 
 
