@@ -44,7 +44,7 @@ def lint_paths(
         as_kind: what the named files are; None to judge by their names and how they begin.
 
     Raises:
-        UsageError: a path does not exist, cannot be read, or is no such file.
+        UsageError: a path does not exist, cannot be read, or is no such file; or a folder has none.
     """
     findings: list[Finding] = []
     files: list[str] = []
@@ -77,6 +77,12 @@ def lint_paths(
                 continue
             findings += _judge(data, shown, known, has_ignore_file=_has_ignore_file(file, start))
             files.append(shown)
+    if not files:
+        named = ", ".join(map(str, paths)) or "this folder"
+        raise UsageError(
+            f"there is no Dockerfile and no shell script in {named}",
+            hint="name the files; Markdown pages are read when they are named",
+        )
     return Linted(findings=tuple(findings), files=tuple(files))
 
 

@@ -74,6 +74,7 @@ def test_standard_input_and_other_names(command: Command) -> None:
 
 def test_what_cannot_be_read_is_told(command: Command) -> None:
     assert "there is no file or folder nowhere" in command("lint", "nowhere", status=2).err
+    assert "there is no Dockerfile and no shell script in this folder" in command("lint", status=2).err
     (command.folder / "Dockerfile").write_bytes(b"FROM a:1\n# " + b"x" * (1 << 20))
     assert "larger than 1 MiB" in command("lint", "Dockerfile", status=2).err
     (command.folder / "Dockerfile").write_bytes(bytes(range(256)) * 8)
@@ -108,11 +109,24 @@ def test_sarif_has_the_rules_and_the_lines_as_they_should_be(command: Command) -
     jsonschema.validate(document, {"required": ["version", "runs"]})
 
 
-def test_the_re_created_files_all_at_once(command: Command) -> None:
+def test_g03_the_re_created_files_all_at_once(command: Command) -> None:
     done = command("lint", "--json", FOLDER, status=1)
     assert done.json()["summary"]["error"] > 40
     assert "s3cr3t-value" not in done.out
     assert command("lint", FOLDER / "control").out.startswith("nothing found in 3 files")
+
+
+EXAMPLES = sorted(path.parent for path in (Path(__file__).parents[3] / "examples").rglob("layerwright.lock"))
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_dockerfiles_that_we_write_of_the_examples_have_no_error(folder: Path, command: Command) -> None:
+    there = command.changed(folder=folder)
+    cells = [image["cell"] for image in there("plan", "--json").json()["images"]]
+    for cell in (cells[0], cells[-1]):
+        text = there("render", "dockerfile", cell).out
+        found = command("lint", "--json", "-", data=text.encode()).json()
+        assert found["summary"]["error"] == found["summary"]["unknown"] == 0, found
 
 
 # -- init --from

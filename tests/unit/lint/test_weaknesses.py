@@ -126,7 +126,7 @@ def test_packages_that_do_not_fit_the_base(fault):
 
 
 @rows("G05")
-def test_text_that_was_encoded_twice(fault):
+def test_g05_text_that_was_encoded_twice(fault):
     assert found(fault)
 
 

@@ -29,6 +29,7 @@ _SHA256 = re.compile(r"\b([0-9a-f]{64})\b")
 _ARCHIVE = re.compile(r".+\.(tar(\.\w+)?|tgz|zip|deb|gz|xz|bz2|sh|run)")
 _STRONGEST: Final[tuple[Fate, ...]] = ("kept", "neutral", "carried")
 _DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
+_DISPOSABLE = re.compile(r"/var/(lib/apt|cache/(apt|debconf)|log)|/tmp(/|$)|/root/\.cache")
 _PARTS: Final = 2
 _NEUTRAL: Final = frozenset({"", "export", "set", "true", ":", "umask", "shopt"})
 _MOVES: Final = frozenset({"cd", "pushd", "popd"})
@@ -301,11 +302,14 @@ class RunCarrier:
             if any(part == whole or part.startswith(f"{whole}/") for part in self.places.copied):
                 self.places.removed.add(whole)
                 fates.add("neutral")
-            elif re.match(r"/var/(lib/apt|cache/(apt|debconf)|log)|/tmp(/|$)|/root/\.cache", path) or any(part == whole or whole.startswith(f"{part}/") for part in self.places.cloned):
+            elif _DISPOSABLE.match(path) or self._is_of_clone(whole):
                 fates.add("carried")
             else:
                 fates.add("kept" if word.text.startswith("/") else "neutral")
         return next((fate for fate in _STRONGEST if fate in fates), "carried")
+
+    def _is_of_clone(self, path: str) -> bool:
+        return any(path == folder or path.startswith(f"{folder}/") for folder in self.places.cloned)
 
     def _is_time_zone(self, command: Command) -> bool:
         zone = self.variables.get("TZ") or ""
