@@ -24,7 +24,7 @@ def processes_watched(values: Sequence[bytes]) -> Iterator[list[str]]:
                             data = Path(f"/proc/{name}/{file}").read_bytes()
                             if any(value in data for value in values):
                                 found.append(f"{file} of {data[:80]!r}")
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

@@ -38,7 +38,7 @@ packages = ["ours"]
 script = '''
 cat /run/secrets/token
 python -c "import base64; print(base64.b64encode(open('/run/secrets/token', 'rb').read()).decode())"
-wc -c < /run/secrets/token > /n
+wc -c < /run/secrets/token > /n; : NAME
 '''
 secrets = ["token"]
 [secrets.token]
@@ -127,7 +127,7 @@ def test_d01_with_docker(fresh_project: Project, private: Index, docker: str, tm
     fresh_project.write({"token.txt": value + "\n"})
     name = f"layerwright-test-{os.urandom(4).hex()}"
     fresh_project.spec(
-        DOCKER_IMAGE.replace("packages", f'name = "{name}"\npackages'),
+        DOCKER_IMAGE.replace("NAME", name).replace("packages", f'name = "{name}"\npackages'),
         index=SOURCE.format(url=private.simple),
     )
     ways = [*spellings(PASSWORD), *spellings(value)]
