@@ -130,22 +130,26 @@ class _NamedBases:
         facts = base_facts(cell.base.kind, cell.base.source)
         interpreter = _interpreter(cell, facts)
         if self.strict and cell.python and not (facts.glibc and interpreter):
-            lacking = f"Python {cell.python}" if facts.glibc else "what system it holds"
-            raise UsageError(
-                f"the name of {cell.base.source} does not say {lacking}"
-                if not facts.glibc
-                else f"nothing says that {cell.base.source} with this `apt` has {lacking}"
-                + (f": its system's own is {facts.python}" if facts.python else ""),
-                where=cell.location,
-                hint="lock without --by-name where its registry can be reached"
-                + (f', or add "python{cell.python}" to `apt`' if facts.python == cell.python else ""),
-            )
+            raise _too_little(cell, facts)
         return LockedBase(
             kind=cell.base.kind,
             source=cell.base.source,
             interpreter=interpreter if self.strict else "",
             glibc=facts.glibc or _COMMON_GLIBC,
         )
+
+
+def _too_little(cell: Cell, facts: BaseFacts) -> UsageError:
+    hint = "lock without --by-name where its registry can be reached"
+    if not facts.glibc:
+        what = f"the name of {cell.base.source} does not say what system it holds"
+    else:
+        what = f"nothing says that {cell.base.source} with this `apt` has Python {cell.python}"
+        if facts.python == cell.python:
+            hint += f', or add "python{cell.python}" to `apt`'
+        elif facts.python:
+            what += f": its system's own is {facts.python}"
+    return UsageError(what, where=cell.location, hint=hint)
 
 
 def _interpreter(cell: Cell, facts: BaseFacts) -> str:
