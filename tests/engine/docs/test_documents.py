@@ -147,15 +147,25 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/registry-login.md": _nothing,
     "how-to/render-a-dockerfile.md": _demo(),
     "how-to/reports-in-ci.md": _demo(build=False),
+    "how-to/keep-a-container.md": _nothing,
     "how-to/run-as-yourself.md": _nothing,
+    "how-to/run-with-podman.md": _nothing,
     "how-to/share-images.md": _registry,
     "how-to/start-from-an-image.md": _layout,
     "how-to/use-in-ci.md": _demo(),
     "how-to/verify-an-image.md": _demo(),
     "how-to/without-root.md": _nothing,
+    "how-to/wrapper-script.md": _nothing,
     "how-to/work-offline.md": _demo(),
 }
-ENGINE = frozenset({"how-to/run-as-yourself.md", "how-to/share-images.md"})
+ENGINE = frozenset(
+    {
+        "how-to/keep-a-container.md",
+        "how-to/run-as-yourself.md",
+        "how-to/share-images.md",
+        "how-to/wrapper-script.md",
+    }
+)
 PLAYED_ELSEWHERE = {"how-to/render-a-dockerfile.md": "tests/engine/backends/test_portable.py"}
 
 
