@@ -12,7 +12,8 @@ from typing import Final
 
 from layerwright.backends.docker.fragments import Secrets
 from layerwright.backends.docker.heading import ignore_patterns
-from layerwright.backends.docker.portable import Parent, portable_body
+from layerwright.backends.docker.parts import Parent
+from layerwright.backends.docker.portable import portable_body
 from layerwright.backends.docker.quoting import comment
 from layerwright.core.errors import BuildError
 from layerwright.plan.steps import BuildWheel, CellPlan, CopyTree

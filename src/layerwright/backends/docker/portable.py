@@ -15,7 +15,6 @@ from typing import Final, assert_never
 
 from layerwright.backends.docker.downloads import file_of, files_stage
 from layerwright.backends.docker.environment import (
-    Environment,
     environment_stage,
     install_pip,
     needs_git,
@@ -31,29 +30,23 @@ from layerwright.backends.docker.fragments import (
     write_file,
 )
 from layerwright.backends.docker.heading import heading, left_out_note
+from layerwright.backends.docker.parts import Parent, Parts, sort_steps
 from layerwright.backends.docker.quoting import argv, comment, label, paths, word
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
 from layerwright.guest import ENTRY_PATH, entry_program
-from layerwright.lock.model import LockedBase
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
-    Base,
     BuildWheel,
     CellPlan,
     CopyTree,
     FetchFile,
-    InstallApt,
-    InstallEntry,
-    InstallPython,
-    InstallWheels,
     RunCommand,
     SetConfig,
-    WheelInput,
 )
 from layerwright.spec.model import Index, Secret
 
-__all__ = ["Parent", "portable_body", "write_portable"]
+__all__ = ["portable_body", "write_portable"]
 
 _LONGEST_LINE: Final = 65535
 """Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
@@ -64,58 +57,6 @@ _UNPINNED: Final = (
 
 # What of a Debian base the spec asked for: Python's own packages, and the time zones.
 _ASKED_OF_DEBIAN: Final = re.compile(r"(lib)?python3(\.\d+)?(-(minimal|stdlib|distutils|lib2to3))?|tzdata")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """An image of the same spec that is built apart, and that a cell's file starts from.
-
-    Attributes:
-        name: what FROM calls it.
-        cell: its plan.
-    """
-
-    name: str
-    cell: CellPlan
-
-
-@dataclass(slots=True, kw_only=True)
-class _Parts:
-    """A cell's steps by kind.
-
-    Attributes:
-        below: the config of the parent that is built apart; None without one.
-        inherited: the Python environment is the parent's.
-    """
-
-    base: Base
-    config: SetConfig
-    below: SetConfig | None = None
-    inherited: bool = False
-    apt: list[InstallApt] = field(default_factory=list)
-    python: InstallPython | None = None
-    entry: bool = False
-    wheels: list[WheelInput] = field(default_factory=list)
-    builds: list[BuildWheel] = field(default_factory=list)
-    bytecode: bool = False
-    rest: list[FetchFile | CopyTree | RunCommand] = field(default_factory=list)
-    smoke: list[RunCommand] = field(default_factory=list)
-
-    @property
-    def files(self) -> list[FetchFile]:
-        return [step for step in self.rest if isinstance(step, FetchFile)]
-
-    @property
-    def environment(self) -> Environment | None:
-        if self.python is None or (self.inherited and not self.wheels and not self.builds):
-            return None
-        return Environment(
-            python=self.python,
-            wheels=tuple(self.wheels),
-            builds=tuple(self.builds),
-            bytecode=self.bytecode,
-            inherited=self.inherited,
-        )
 
 
 def write_portable(
@@ -174,7 +115,7 @@ def portable_body(
     Raises:
         UsageError, BuildError: as for ``write_portable``.
     """
-    parts = _sorted(cell, parent)
+    parts = sort_steps(cell, parent)
     python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
     return [
         *_system(cell, parts, own),
@@ -187,47 +128,7 @@ def portable_body(
     ]
 
 
-def _sorted(cell: CellPlan, parent: Parent | None) -> _Parts:  # noqa: C901 - one branch a step; mypy holds the set closed
-    first, last = cell.nodes[0].step, cell.nodes[-1].step
-    if not isinstance(first, Base) or not isinstance(last, SetConfig):
-        raise BuildError(f"the plan of {cell.cell} does not begin with a base and end with a config")
-    parts = _Parts(base=first, config=last)
-    known = frozenset[str]()
-    if parent is not None:
-        known = frozenset(node.digest for node in parent.cell.nodes)
-        below = parent.cell.nodes[-1].step
-        parts.base = Base(base=LockedBase(kind="image", source=parent.name), platform=first.platform)
-        parts.below = below if isinstance(below, SetConfig) else None
-        parts.inherited = any(isinstance(node.step, InstallPython) for node in parent.cell.nodes)
-    for node in cell.nodes:
-        step = node.step
-        if node.digest in known and not isinstance(step, InstallPython):
-            continue
-        match step:
-            case Base() | SetConfig():
-                pass
-            case InstallApt():
-                parts.apt.append(step)
-            case InstallPython():
-                parts.python = step
-            case InstallEntry():
-                parts.entry = True
-            case BuildWheel():
-                parts.builds.append(step)
-            case InstallWheels(part="files"):
-                parts.wheels += [wheel for wheel in step.wheels if not wheel.built_by]
-            case InstallWheels():
-                parts.bytecode = True
-            case FetchFile() | CopyTree() | RunCommand(keep=True):
-                parts.rest.append(step)
-            case RunCommand():
-                parts.smoke.append(step)
-            case _:
-                assert_never(step)
-    return parts
-
-
-def _system(cell: CellPlan, parts: _Parts, own: Secrets) -> list[str]:
+def _system(cell: CellPlan, parts: Parts, own: Secrets) -> list[str]:
     """The base and its Debian packages."""
     base = parts.base.base
     architecture = Platform.parse(cell.platform).debian
@@ -250,7 +151,7 @@ def _system(cell: CellPlan, parts: _Parts, own: Secrets) -> list[str]:
     return lines
 
 
-def _base(parts: _Parts, cell: CellPlan) -> list[str]:
+def _base(parts: Parts, cell: CellPlan) -> list[str]:
     base = parts.base.base
     match base.kind:
         case "debian":
@@ -290,7 +191,7 @@ def _base(parts: _Parts, cell: CellPlan) -> list[str]:
     return [*comment("\n".join(told)), f"FROM --platform={cell.platform} {name} AS system"]
 
 
-def _tools(parts: _Parts, own: Secrets) -> list[str]:
+def _tools(parts: Parts, own: Secrets) -> list[str]:
     """What the build needs and the image does not: pip, git, certificates, a program that fetches files."""
     if parts.environment is None and not parts.files:
         return []
@@ -323,7 +224,7 @@ def _tools(parts: _Parts, own: Secrets) -> list[str]:
     return lines
 
 
-def _environment(parts: _Parts, indexes: Mapping[str, Index], root: Path, own: Secrets) -> list[str]:
+def _environment(parts: Parts, indexes: Mapping[str, Index], root: Path, own: Secrets) -> list[str]:
     environment = parts.environment
     if environment is None:
         return []
@@ -335,7 +236,7 @@ def _environment(parts: _Parts, indexes: Mapping[str, Index], root: Path, own: S
     ]
 
 
-def _entry(parts: _Parts) -> list[str]:
+def _entry(parts: Parts) -> list[str]:
     """The entry program, which no registry or index has: its text stands in the file."""
     if not parts.entry:
         return []
@@ -352,7 +253,7 @@ def _entry(parts: _Parts) -> list[str]:
     ]
 
 
-def _image(parts: _Parts, root: Path) -> list[str]:
+def _image(parts: Parts, root: Path) -> list[str]:
     """The image itself."""
     lines = ["", *comment("The image."), "FROM system AS image"]
     if parts.environment is not None:
@@ -387,7 +288,7 @@ def _image(parts: _Parts, root: Path) -> list[str]:
     return [*lines, *_config(parts.config, state)]
 
 
-def _smoke(parts: _Parts) -> list[str]:
+def _smoke(parts: Parts) -> list[str]:
     """Smoke tests, in a stage that a plain build passes over."""
     if not parts.smoke:
         return []
