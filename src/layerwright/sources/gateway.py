@@ -117,17 +117,23 @@ class Gateway:
             document = json.loads(data)
             for row in document["files"]:
                 row["url"] = self._link(number, site, urljoin(base, str(row["url"])))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise NetworkError("no index page as PEP 691 describes it") from error
         return json.dumps(document).encode()
 
     def _html(self, number: int, site: Site, data: bytes, base: str) -> bytes:
         parser = _Anchors(base)
-        parser.feed(data.decode("utf-8", "replace"))
+        try:
+            parser.feed(data.decode("utf-8", "replace"))
+        except ValueError as error:
+            raise NetworkError("no index page: its base is no address") from error
         lines = ["<!DOCTYPE html>", "<html><body>"]
         for found in parser.anchors:
-            address = urljoin(parser.base, str(found.get("href")))
-            shown = {**found, "href": self._link(number, site, address)}
+            try:
+                address = urljoin(parser.base, str(found.get("href")))
+                shown = {**found, "href": self._link(number, site, address)}
+            except ValueError:
+                continue  # no address: uv could not follow it either
             words = " ".join(
                 name if value is None else f'{name}="{html.escape(value)}"' for name, value in shown.items()
             )

@@ -133,8 +133,9 @@ class Store:
         return self._trees.get(key)
 
     def discard(self, room: Room, hex_digest: str) -> None:
-        """Remove a file, whoever still counts on it: for what must not be kept."""
+        """Remove a file, whoever still counts on it, and the names of images that stand on it: it must not be kept."""
         self._layout.content(room, hex_digest).unlink(missing_ok=True)
+        self._images.drop_incomplete()
 
     def discard_record(self, kind: str, key: str) -> None:
         """Remove a record."""

@@ -5,9 +5,12 @@ import urllib.error
 import urllib.request
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from layerwright.core.errors import NetworkError
 from layerwright.host.http import HttpClient
-from layerwright.sources.gateway import open_gateway
+from layerwright.sources.gateway import Gateway, open_gateway
 from layerwright.sources.indexes import Site
 from support.index import JSON_TYPE
 from support.packages import make_wheel
@@ -100,6 +103,11 @@ def test_a_refusal_is_handed_on_and_told_by_the_indexs_own_address(site, http, i
         assert gateway.troubles == [f"{index.simple}/alpha/ answers with status 401"]
 
 
+def test_links_that_are_no_addresses_are_left_out(gateway):
+    page = gateway._html(0, gateway._real[0], b'<a href="//[">a</a><a href="b-1.whl">b</a>', "https://x/")
+    assert page.count(b"<a ") == 1
+
+
 def test_links_to_other_servers_stay(gateway):
     page = gateway._html(
         0, gateway._real[0], b'<a href="https://cdn.example.org/a-1.whl#sha256=0">a</a>', "https://x"
@@ -132,3 +140,27 @@ def test_a_server_that_is_not_there_is_told_once_the_client_gave_up():
     with open_gateway([site], client, key=KEY) as gateway:
         assert status_of(f"{gateway.sites[0].url}/alpha/") == 424
         assert "cannot be reached" in gateway.troubles[0]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.binary(max_size=200) | st.text(alphabet="<a href=\"'>/#:x&;base", max_size=120).map(str.encode)
+)
+def test_any_page_is_handed_on_or_refused(http, data):
+    site = Site(name="internal", url="https://h/simple", credentials=("me", "pw"))
+    gateway = Gateway("http://127.0.0.1:1/word", [site], http)
+    try:
+        page = gateway._html(0, site, data, "https://h/simple/a/")
+    except NetworkError:
+        page = b""
+    assert b"pw" not in page or b"pw" in data
+    with pytest.raises(NetworkError, match="no index page"):
+        gateway._json(0, site, data, "https://h/simple/a/")
+
+
+def test_a_page_without_end_is_refused(http):
+    gateway = Gateway(
+        "http://127.0.0.1:1/word", [site := Site(name="i", url="https://h/s", credentials=("a", "b"))], http
+    )
+    with pytest.raises(NetworkError, match="no index page"):
+        gateway._json(0, site, b"[" * 100_000, "https://h/s")
