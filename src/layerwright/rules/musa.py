@@ -147,7 +147,7 @@ def _sdk(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[Fi
     there = (
         f"{case.base_name} has no MUSA library"
         if level == "error"
-        else f"{case.base_name} has {', '.join(held)}, whose release they do not tell"
+        else f"{case.base_name} has {', '.join(held)}, which do not tell the release of the SDK"
         if held
         else f"what {case.base_name} has of it is not known"
     )

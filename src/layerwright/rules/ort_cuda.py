@@ -9,6 +9,7 @@ from layerwright.facts.model import Package
 from layerwright.rules.case import Case
 from layerwright.rules.cuda import CudaNeed
 from layerwright.rules.cuda_names import cudnn_major
+from layerwright.rules.ort_preload import can_preload
 from layerwright.rules.releases import newest
 from layerwright.rules.repairs import base_with, packages_fix, role_fix
 from layerwright.rules.words import named
@@ -42,7 +43,6 @@ CUDNN: Final = Kind(
 KINDS = (CUDA, CUDNN)
 
 _SHOWN: Final = 4
-_EXTRAS_SINCE: Final = (1, 21)
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -163,21 +163,19 @@ def _what_is_there(case: Case, kind: Kind) -> str:
         return f"{case.base_name} has cuDNN {base.cudnn}" if base.cudnn else f"{case.base_name} lacks it"
     wheels = case.cuda.wheels_major()
     if wheels:
-        return f"the image has wheels for CUDA {' and '.join(sorted(wheels))} and {case.base_with_cuda}"
-    text = case.base_with_cuda
-    flavour = base.flavour
-    if flavour == "base" and base.cuda not in {"", "none"}:
-        text += f" is of flavour {flavour!r}, which has libcudart alone"
-    elif base.cuda not in {"", "none"}:
-        text = f"the image starts from {text.removeprefix('the base ')}"
-    return text
+        return f"the image has wheels for CUDA {' and '.join(sorted(wheels))}, on {case.base_with_cuda}"
+    if base.cuda in {"", "none"}:
+        return f"{case.base_name} has {'no CUDA' if base.cuda else 'none of them'}"
+    if base.flavour == "base":
+        return f"{case.base_with_cuda} is of flavour {base.flavour!r}, which has libcudart alone"
+    return f"the image starts from {case.base_with_cuda.removeprefix('the base ')}"
 
 
 def _fixes(case: Case, need: CudaNeed) -> list[Fix]:
     """Cheapest first: the extras, the release for this base, another base, another role."""
     package = need.package
     fixes = []
-    if _dotted(package.version) >= _EXTRAS_SINCE and not case.cuda.wheels_major():
+    if can_preload(package.version) and not case.cuda.wheels_major():
         build = onnxruntime.gpu_build(package.version)
         if build is None or build.extras_resolvable:
             fixes.append(
@@ -212,8 +210,3 @@ def _release_for_base(case: Case) -> str:
         return ""
     found = newest(case, "onnxruntime-gpu", lambda one: one.cuda_major == cuda and one.cudnn_major == cudnn)
     return found.version if found else ""
-
-
-def _dotted(version: str) -> tuple[int, ...]:
-    parts = version.split(".")[:2]
-    return tuple(int(part) for part in parts if part.isdigit())

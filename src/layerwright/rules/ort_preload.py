@@ -7,9 +7,10 @@ from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.rules.case import Case
 from layerwright.rules.cuda_names import base_brings
 from layerwright.rules.repairs import packages_fix
+from layerwright.rules.requirements import release_of
 from layerwright.rules.words import named
 
-__all__ = ["KINDS", "check"]
+__all__ = ["KINDS", "can_preload", "check", "ways"]
 
 PRELOAD = Kind(
     code="LW-ORT-PRELOAD",
@@ -25,6 +26,7 @@ PRELOAD = Kind(
 KINDS = (PRELOAD,)
 
 _SINCE: Final = (1, 21)
+_SHOWN: Final = 3
 _DOCS: Final = Evidence(
     text="onnxruntime.preload_dlls() loads CUDA and cuDNN from the nvidia wheels; importing torch first does so too",
     source="onnxruntime.ai docs, CUDA Execution Provider, Preload DLLs",
@@ -58,19 +60,17 @@ def check(case: Case) -> Iterator[Finding]:
     ):
         return
     with_torch = case.cuda.need("torch") is not None
-    numbers = tuple(int(part) for part in need.package.version.split(".")[:2] if part.isdigit())
-    can_preload = numbers >= _SINCE
-    ways = ["onnxruntime.preload_dlls() is called"] if can_preload else []
-    ways += ["torch is imported first"] if with_torch else []
-    ways += ["LD_LIBRARY_PATH names their folders"]
+    callable_here = can_preload(need.package.version)
+    wheels = dict.fromkeys(named(place) for place in places.values() if not isinstance(place, str))
     yield case.finding(
         PRELOAD,
-        "note" if can_preload or with_torch else "warning",
-        f"{named(need.package)} finds {', '.join(from_wheels[:3])} in the nvidia wheels only when {' or '.join(ways)}",
+        "note" if callable_here or with_torch else "warning",
+        f"{named(need.package)} finds {', '.join(from_wheels[:_SHOWN])} of {', '.join([*wheels][:_SHOWN])} only when "
+        f"{ways(need.package.version, with_torch=with_torch)}",
         evidence=[*need.evidence, _DOCS],
         fix=[
             Fix(text="call onnxruntime.preload_dlls() before the first session", cost=2)
-            if can_preload
+            if callable_here
             else Fix(text="import torch before onnxruntime", cost=2)
             if with_torch
             else packages_fix(
@@ -82,6 +82,18 @@ def check(case: Case) -> Iterator[Finding]:
         ],
         members=[case.wheel(need.package)],
     )
+
+
+def can_preload(version: str) -> bool:
+    """Whether an onnxruntime-gpu has ``preload_dlls()``, and the extras that bring CUDA and cuDNN."""
+    return release_of(version) >= _SINCE
+
+
+def ways(version: str, *, with_torch: bool) -> str:
+    """What makes an onnxruntime-gpu find CUDA in wheels, for sentences."""
+    found = ["onnxruntime.preload_dlls() is called"] if can_preload(version) else []
+    found += ["torch is imported first"] if with_torch else []
+    return " or ".join([*found, "LD_LIBRARY_PATH names their folders"])
 
 
 def _reached(folders: tuple[str, ...]) -> bool:

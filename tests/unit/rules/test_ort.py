@@ -60,6 +60,11 @@ def test_the_right_base_is_accepted() -> None:
     assert cuda(cell(CUDA_124, {"onnxruntime-gpu": ORT_120})) == []
 
 
+def test_a_base_without_cuda_is_said_in_a_whole_sentence() -> None:
+    found = one(cuda(cell("debian:bookworm", {"onnxruntime-gpu": ORT_120})))
+    assert ", but the base debian:bookworm has no CUDA: the session would run on the CPU" in found.message
+
+
 def test_cudnn_alone_can_be_wrong() -> None:
     base = "nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04"
     found = one(cuda(cell(base, {"onnxruntime-gpu": ORT_120})))
@@ -226,6 +231,7 @@ def test_cuda_from_wheels_must_be_loaded() -> None:
     found = one(preload(cell("debian:bookworm", {"onnxruntime-gpu": facts}, under=CU12)))
     assert (found.code, found.level) == ("LW-ORT-PRELOAD", "note")
     assert "preload_dlls() is called" in found.message
+    assert " of nvidia-cublas-cu12 12.4.5.8" in found.message
 
 
 def test_releases_that_cannot_preload_are_a_warning() -> None:

@@ -199,11 +199,24 @@ def test_cudnn_8_beside_a_user_of_cudnn_9(found):
     assert "libcudnn.so.8 is there, of nvidia-cudnn-cu12 8.9.2.26" in finding.message
     (note,) = found(ort("libcudnn.so.9"), cudnn("8"), labels={ROLE: "training"})["LW-ORT-CUDNN"]
     assert note.level == "note"
-    healthy = found(ort("libcudnn.so.9"), cudnn("9"))
+    healthy = found(ort("libcudnn.so.9", version="1.21.0"), cudnn("9"))
     assert {code: finding.level for code, (finding,) in healthy.items()} == {
         "LW-ORT-PRELOAD": "note",
         "LW-LOADER-DRIVER": "note",
     }
+
+
+def test_how_onnxruntime_finds_wheels_depends_on_its_release(found):
+    (new,) = found(ort("libcudnn.so.9", version="1.21.0"), cudnn("9"))["LW-ORT-PRELOAD"]
+    assert new.message == (
+        "onnxruntime-gpu 1.21.0 finds libcudnn.so.9 of nvidia-cudnn-cu12 9.5.1.17 only when "
+        "onnxruntime.preload_dlls() is called or LD_LIBRARY_PATH names their folders"
+    )
+    (old,) = found(ort("libcudnn.so.9"), cudnn("9"))["LW-ORT-PRELOAD"]
+    assert old.level == "warning"
+    assert "preload_dlls" not in old.message
+    (absent,) = found(ort("libcudnn.so.9"))["LW-ORT-CUDNN"]
+    assert not any("[cuda,cudnn]" in fix.command for fix in absent.fix)
 
 
 def test_a_base_that_brings_cuda(found):
@@ -229,9 +242,7 @@ def test_two_cudas_in_one_environment(found):
         )
 
     finding = only(found(user("first", "11"), user("second", "12")), "LW-CUDA-MIXED")
-    assert (
-        finding.message == "one environment has two majors of CUDA: first 1.0 CUDA 11 and second 1.0 CUDA 12"
-    )
+    assert finding.message == "in one environment first 1.0 needs CUDA 11 and second 1.0 needs CUDA 12"
     assert found(user("first", "12"), user("second", "12")) == {}
 
 
@@ -425,7 +436,12 @@ def test_musl_is_said(found):
 
 
 def test_a_preload_that_is_not_there(found):
-    assert only(found(env={"LD_PRELOAD": "/usr/lib/libgone.so"}), "LW-LOADER-PRELOAD").level == "warning"
+    by_config = only(found(env={"LD_PRELOAD": "/usr/lib/libgone.so"}), "LW-LOADER-PRELOAD")
+    assert by_config.level == "warning"
+    assert by_config.message == "LD_PRELOAD names /usr/lib/libgone.so, which is not in the image"
+    by_file = only(found({"etc/ld.so.preload": b"/usr/lib/libgone.so\n"}), "LW-LOADER-PRELOAD")
+    assert by_file.message == "/etc/ld.so.preload names /usr/lib/libgone.so, which is not in the image"
+    assert by_file.where.path == "/etc/ld.so.preload"
 
 
 def test_a_damaged_cache(found):

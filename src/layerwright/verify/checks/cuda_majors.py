@@ -67,14 +67,14 @@ def _finding(
     image: Inspection, what: str, users: Mapping[str, Mapping[str, tuple[Dist, str, str]]]
 ) -> Finding:
     sides = [
-        f"{listed([dist.label for dist, _, _ in found.values()])} {what} {major}"
+        f"{listed([dist.label for dist, _, _ in found.values()])} need{'s' if len(found) == 1 else ''} {what} {major}"
         for major, found in sorted(users.items())
     ]
     chosen = [next(iter(found.values())) for _, found in sorted(users.items())]
     return image.finding(
         MIXED,
         "warning",
-        f"one environment has two majors of {what}: {', '.join(sides[:-1])} and {sides[-1]}",
+        f"in one environment {', '.join(sides[:-1])} and {sides[-1]}",
         path=chosen[0][1],
         evidence=[
             Evidence(text=f"{short(path)} needs {name}", source=dist.label, confidence="binary")

@@ -81,7 +81,7 @@ def _by_lock(image: Inspection, declared: Mapping[str, str]) -> Iterator[Finding
                 evidence=[
                     _lock(name, version),
                     Evidence(
-                        text=f"{found.label}, installed by {found.installer or 'nobody says what'}",
+                        text=f"{found.label}, installed by {found.installer or 'an unnamed installer'}",
                         source=f"{found.info}/METADATA",
                         confidence="metadata",
                     ),

@@ -103,22 +103,8 @@ def _others(environment: Environment, dist: Dist, row: RecordRow, sha256: bytes)
     """Whether the file is as another distribution lists it, which is told as such."""
     return any(
         other is not dist and other_row.sha256 == sha256
-        for other, other_row in _listed(environment).get(row.path, ())
+        for other, other_row in environment.shared.get(row.path, ())
     )
-
-
-def _listed(environment: Environment) -> dict[str, list[tuple[Dist, RecordRow]]]:
-    """Paths that several distributions list."""
-    known = environment.__dict__.get("_shared_paths")
-    if known is None:
-        found: dict[str, list[tuple[Dist, RecordRow]]] = {}
-        for dist in environment.dists.values():
-            for row in dist.rows():
-                found.setdefault(row.path, []).append((dist, row))
-        known = {path: owners for path, owners in found.items() if len(owners) > 1}
-        environment.__dict__["_shared_paths"] = known
-    result: dict[str, list[tuple[Dist, RecordRow]]] = known
-    return result
 
 
 def _gone(image: Inspection, dist: Dist, paths: list[str]) -> Finding:
@@ -197,7 +183,7 @@ def _changed(image: Inspection, dist: Dist, changed: list[tuple[str, str]]) -> F
 
 def _shared(image: Inspection, environment: Environment) -> Iterator[Finding]:
     pairs: dict[tuple[str, ...], list[str]] = {}
-    for path, owners in _listed(environment).items():
+    for path, owners in environment.shared.items():
         rows = {row.sha256 for _, row in owners if row.sha256}
         if len(rows) > 1:
             pairs.setdefault(tuple(sorted(dist.name for dist, _ in owners)), []).append(path)

@@ -97,12 +97,26 @@ def _preload(image: Inspection) -> Iterator[Finding]:
     anyone = Loaded(Library(path="/usr/bin/env", machine=closure.system.machine), "/usr/bin/env")
     for name in closure.system.preload:
         if closure.search.find(name, anyone, None) is None:
+            by_config = name in image.settings.env.get("LD_PRELOAD", "")
+            where = "LD_PRELOAD" if by_config else "/etc/ld.so.preload"
             yield image.finding(
                 PRELOAD,
                 "warning",
-                f"LD_PRELOAD names {name}, which is not in the image",
+                f"{where} names {name}, which is not in the image",
+                path="" if by_config else where,
                 evidence=[
-                    Evidence(text=f"LD_PRELOAD={name}", source="the image's config", confidence="metadata")
+                    Evidence(
+                        text=f"{where} names {name}",
+                        source="the image's config" if by_config else where,
+                        confidence="metadata",
+                    )
                 ],
-                fix=[Fix(text="take LD_PRELOAD out of the image's environment", cost=3)],
+                fix=[
+                    Fix(
+                        text="take LD_PRELOAD out of the image's environment"
+                        if by_config
+                        else f"take the line out of {where}",
+                        cost=3,
+                    )
+                ],
             )

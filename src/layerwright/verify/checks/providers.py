@@ -9,7 +9,7 @@ from layerwright.rules.cuda_names import cudnn_major
 from layerwright.rules.native import is_driver
 from layerwright.rules.ort_cuda import CUDA, CUDNN
 from layerwright.rules.ort_packages import VARIANTS
-from layerwright.rules.ort_preload import PRELOAD
+from layerwright.rules.ort_preload import PRELOAD, can_preload, ways
 from layerwright.verify.checks.libraries import near_misses
 from layerwright.verify.inspection import Inspection
 from layerwright.verify.python.dists import Dist
@@ -87,7 +87,7 @@ def _provider(image: Inspection, environment: Environment, dist: Dist, path: str
             yield _absent(image, kind, dist, path, gone)
     waiting = [*opened, *elsewhere]
     if waiting:
-        yield _waiting(image, dist, path, waiting)
+        yield _waiting(image, environment, dist, path, waiting)
 
 
 def _in_wheels(environment: Environment, name: str) -> Dist | None:
@@ -115,25 +115,32 @@ def _absent(image: Inspection, kind: Kind, dist: Dist, path: str, names: list[st
             for name in names[:5]
         ]
         + [Evidence(text=text, source=source, confidence="binary") for text, source in near[:5]],
-        fix=[
-            Fix(
-                text="let wheels bring CUDA and cuDNN, and call onnxruntime.preload_dlls() before the "
-                "first session",
-                command=f"pip install 'onnxruntime-gpu[cuda,cudnn]=={dist.version}'",
-                cost=5,
-            ),
-            Fix(text=f"start from a base that has {names[0]}", cost=15),
-        ],
+        fix=[*_extras(dist), Fix(text=f"start from a base that has {names[0]}", cost=15)],
     )
 
 
-def _waiting(image: Inspection, dist: Dist, path: str, names: list[str]) -> Finding:
+def _extras(dist: Dist) -> list[Fix]:
+    """The extras that bring what is missing, for releases that have them."""
+    if not can_preload(dist.version):
+        return []
+    return [
+        Fix(
+            text="let wheels bring CUDA and cuDNN, and call onnxruntime.preload_dlls() before the first session",
+            command=f"pip install 'onnxruntime-gpu[cuda,cudnn]=={dist.version}'",
+            cost=5,
+        )
+    ]
+
+
+def _waiting(image: Inspection, environment: Environment, dist: Dist, path: str, names: list[str]) -> Finding:
+    holders = dict.fromkeys(found.label for name in names if (found := _in_wheels(environment, name)))
+    with_torch = "torch" in environment.dists
+    callable_here = can_preload(dist.version)
     return image.finding(
         PRELOAD,
-        "note",
-        f"{dist.label} finds {listed(names)} in the nvidia wheels only when onnxruntime.preload_dlls() is "
-        "called or torch is "
-        "imported first",
+        "note" if callable_here or with_torch else "warning",
+        f"{dist.label} finds {listed(names)} of {listed([*holders]) or 'the nvidia wheels'} only when "
+        f"{ways(dist.version, with_torch=with_torch)}",
         path=path,
         evidence=[
             Evidence(
@@ -142,5 +149,11 @@ def _waiting(image: Inspection, dist: Dist, path: str, names: list[str]) -> Find
                 confidence="binary",
             )
         ],
-        fix=[Fix(text="call onnxruntime.preload_dlls() before the first session", cost=2)],
+        fix=[
+            Fix(text="call onnxruntime.preload_dlls() before the first session", cost=2)
+            if callable_here
+            else Fix(text="import torch before onnxruntime", cost=2)
+            if with_torch
+            else Fix(text="take onnxruntime-gpu 1.21 or later, which has onnxruntime.preload_dlls()", cost=10)
+        ],
     )

@@ -92,7 +92,7 @@ def _replaced(image: Inspection, dist: Dist, earlier: tuple[int, str]) -> Findin
             ),
             Evidence(
                 text=f"{dist.label} came with {image.layer_title(dist.layer)}, installed by "
-                f"{dist.installer or 'nobody says what'}",
+                f"{dist.installer or 'an unnamed installer'}",
                 source=image.layer_digest(dist.layer),
                 confidence="metadata",
             ),
@@ -126,9 +126,18 @@ def _twice(image: Inspection, first: Dist, second: Dist) -> Finding:
             Fix(
                 text="remove both and install one",
                 command=f"pip uninstall -y {first.name} && pip install "
-                f"{first.name}=={max(first.version, second.version)}",
+                f"{first.name}=={_newer(first.version, second.version)}",
                 cost=6,
             )
         ],
         members=[image.wheel(first), image.wheel(second)],
     )
+
+
+def _newer(one: str, other: str) -> str:
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - start-up
+
+    try:
+        return max(one, other, key=Version)
+    except InvalidVersion:
+        return one

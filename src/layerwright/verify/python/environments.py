@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from layerwright.verify.python.dists import Dist, read_dists
+from layerwright.verify.python.dists import Dist, RecordRow, read_dists
 from layerwright.verify.tree import Tree
 
 __all__ = ["Environment", "find_environments"]
@@ -52,6 +52,15 @@ class Environment(Struct, frozen=True, kw_only=True, dict=True):
             for row in dist.rows():
                 found.setdefault(row.path, dist)
         return found
+
+    @cached_property
+    def shared(self) -> Mapping[str, tuple[tuple[Dist, RecordRow], ...]]:
+        """Paths that the RECORDs of several distributions list."""
+        found: dict[str, list[tuple[Dist, RecordRow]]] = {}
+        for dist in self.dists.values():
+            for row in dist.rows():
+                found.setdefault(row.path, []).append((dist, row))
+        return {path: tuple(owners) for path, owners in found.items() if len(owners) > 1}
 
 
 def find_environments(tree: Tree, env: Mapping[str, str]) -> tuple[Environment, ...]:
