@@ -223,7 +223,7 @@ def test_a_lock_that_is_damaged_or_of_another_time(good: Project) -> None:
     good("build")
 
 
-def test_chinese_everywhere_in_the_c_locale(project: Project, index: Index) -> None:
+def test_g05_chinese_everywhere_in_the_c_locale(project: Project, index: Index) -> None:
     index.add(make_wheel("fine"))
     project.write({"資料/說明 一.txt": "內容", "模型.bin": "模型"})
     digest = hashlib.sha256("模型".encode()).hexdigest()

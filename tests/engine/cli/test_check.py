@@ -105,7 +105,7 @@ def test_a_lock_that_does_not_fit_is_brought_up_to_date_unless_locked(project: P
     assert b"two" in project.lock.read_bytes()
 
 
-def test_projects_that_exclude_each_other_are_refused_with_both_constraints(
+def test_b08_projects_that_exclude_each_other_are_refused_with_both_constraints(
     project: Project, index: Index
 ) -> None:
     index.add(

@@ -197,7 +197,7 @@ def images(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", SETTINGS)
-def test_the_page_is_true(page: str, stage: Stage, request: pytest.FixtureRequest) -> None:
+def test_g04_the_page_is_true(page: str, stage: Stage, request: pytest.FixtureRequest) -> None:
     folders = [str(PROGRAM.parent)]
     if page in ENGINE:
         folders.insert(0, str(Path(request.getfixturevalue("images")).parent))
