@@ -75,7 +75,6 @@ def test_drivers(version, driver):
     cuda.toolkit(version)
     cuda.minor_floor(version)
     cuda.image_branches(version)
-    cuda.gpus_dropped(version)
     cuda.sonames(version)
     cuda_images.image(version)
 
@@ -102,9 +101,6 @@ def test_names(text):
     glibc.operating_system(text)
     glibc.os_of_image("python", text)
     glibc.manylinux(text)
-    glibc.gcc_of(text)
-    gpu.architecture(text)
-    gpu.floor(text)
 
 
 capabilities = st.builds(

@@ -20,8 +20,6 @@ _MOST_DEVICES: Final = 64
 
 VERSION_MISMATCH: Final = 18
 """NVML_ERROR_LIB_RM_VERSION_MISMATCH: library and kernel module are of different drivers."""
-DRIVER_NOT_LOADED: Final = 9
-"""NVML_ERROR_DRIVER_NOT_LOADED."""
 NO_PERMISSION: Final = 4
 """NVML_ERROR_NO_PERMISSION."""
 

@@ -2,7 +2,7 @@
 
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -92,15 +92,6 @@ def read_wheel(
         size=access.size,
         bytes_read=bytes_read,
     )
-
-
-def _libraries(access: Access, entries: list[Entry], scratch: Path | None) -> Iterator[Library]:
-    left = _MOST_BYTES
-    for entry in entries:
-        left -= entry.size
-        found = _library(access, entry, scratch) if left >= 0 else unread_library(entry.name)
-        if found is not None:
-            yield found
 
 
 def _library(access: Access, entry: Entry, scratch: Path | None) -> Library | None:

@@ -1,7 +1,6 @@
 """torch_musa fits torch, torchvision, torchaudio, Python and the MUSA SDK."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import musa
@@ -53,14 +52,6 @@ CUDA = Kind(
     repair="Take torch from the index of builds without CUDA, or the wheel that Moore Threads publishes.",
 )
 KINDS = (TORCH, FAMILY, PYTHON, SDK, CUDA)
-
-_SDK_LIBRARIES: Final = (
-    "libmusart.so.1.0",
-    "libmusart.so.4",
-    "libmusart.so",
-    "libmudnn.so.2",
-    "libmublas.so",
-)
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -16,7 +16,6 @@ __all__ = [
     "SonameMeaning",
     "Toolkit",
     "driver_support",
-    "gpus_dropped",
     "image_branches",
     "minor_floor",
     "soname",
@@ -246,15 +245,6 @@ def image_branches(cuda: str) -> tuple[tuple[int, ...], Evidence] | None:
                 f"later, or a data-centre driver of branch {branches}"
             )
             return record.other_driver_branches, record.evidence(text)
-    return None
-
-
-def gpus_dropped(cuda: str) -> tuple[str, Evidence] | None:
-    """The lowest compute capability that a CUDA major supports; None when it is not recorded."""
-    for record in load(CudaFile).major:
-        if record.cuda_major == first_parts(cuda, 1):
-            text = f"CUDA {record.cuda_major} supports compute capability {record.lowest_sm} and later"
-            return record.lowest_sm, record.evidence(text)
     return None
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from layerwright.facts.compat.records import Record, RecordFile, Rule, load
 
-__all__ = ["Check", "ElfFile", "Lib", "checks", "libraries", "summaries"]
+__all__ = ["Check", "ElfFile", "Lib", "checks", "libraries"]
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -83,8 +83,3 @@ def libraries(package: str, version: str) -> tuple[Lib, ...]:
     return tuple(
         record for record in load(ElfFile).lib if (record.package, record.version) == (package, version)
     )
-
-
-def summaries() -> tuple[Rule, ...]:
-    """What the comparison showed, in words."""
-    return load(ElfFile).summary

@@ -13,7 +13,6 @@ __all__ = [
     "GlibcFile",
     "Manylinux",
     "OperatingSystem",
-    "gcc_of",
     "manylinux",
     "operating_system",
     "os_of_image",
@@ -157,14 +156,6 @@ def manylinux(tag: str) -> Manylinux | None:
                 max_glibcxx=arm or record.max_glibcxx_symbol,
                 evidence=record.evidence(f"{tag} is for systems with glibc {record.glibc} or later"),
             )
-    return None
-
-
-def gcc_of(glibcxx: str) -> tuple[str, Evidence] | None:
-    """The GCC that brought a ``GLIBCXX_`` version, ``3.4.30``; None when it is not recorded."""
-    for record in load(GlibcFile).libstdcxx:
-        if record.glibcxx == glibcxx:
-            return record.gcc, record.evidence(f"GLIBCXX_{glibcxx} came with GCC {record.gcc}")
     return None
 
 

@@ -5,35 +5,18 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from msgspec import Struct
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from layerwright.core.findings import Evidence
-from layerwright.facts.compat.cuda import CudaFile, Sm
+from layerwright.facts.compat.cuda import CudaFile
 from layerwright.facts.compat.records import load
 
-__all__ = ["Architecture", "Floor", "Kernels", "architecture", "floor", "kernels"]
+__all__ = ["Kernels", "kernels"]
 
 _CAPABILITY = re.compile(r"(?P<major>\d{1,3})\.(?P<minor>\d)(?P<suffix>[af]?)")
 
 _EMBEDDED: Final = frozenset({(3, 2), (5, 3), (6, 2), (7, 2), (8, 7), (10, 1), (11, 0)})
 """Capabilities of Tegra chips (Jetson). NVIDIA promises binary compatibility among desktop GPUs only, not between these
 and desktop GPUs. Source: CUDA C++ programming guide, binary compatibility."""
-
-
-class Architecture(Struct, frozen=True, kw_only=True):
-    """A compute capability.
-
-    Attributes:
-        first_cuda, removed_in_cuda: toolkits that first compile for it and no longer do; empty when not known or none.
-    """
-
-    capability: str
-    family: str
-    boards: str
-    first_cuda: str
-    removed_in_cuda: str
-    evidence: Evidence
 
 
 class Kernels(Struct, frozen=True, kw_only=True):
@@ -49,36 +32,6 @@ class Kernels(Struct, frozen=True, kw_only=True):
     verdict: Literal["cubin", "ptx", "none", "unknown"]
     via: str = ""
     evidence: tuple[Evidence, ...] = ()
-
-
-class Floor(Struct, frozen=True, kw_only=True):
-    """The least torch and CUDA for a GPU, as specifiers ``>=2.7.0`` and ``>=12.8``."""
-
-    torch: str
-    cuda: str
-    evidence: Evidence
-
-    def admits_torch(self, version: str) -> bool | None:
-        """Whether a torch is new enough; None when its version says nothing."""
-        try:
-            return SpecifierSet(self.torch).contains(Version(version), prereleases=True)
-        except ValueError:  # InvalidVersion, or more digits than Python reads
-            return None
-
-
-def architecture(capability: str) -> Architecture | None:
-    """What is recorded of a compute capability; None when it is not recorded."""
-    for record in load(CudaFile).sm:
-        if record.sm == capability:
-            return Architecture(
-                capability=record.sm,
-                family=record.family,
-                boards=record.boards,
-                first_cuda=record.first_cuda,
-                removed_in_cuda=record.removed_in_cuda,
-                evidence=record.evidence(_described(record)),
-            )
-    return None
 
 
 def kernels(sm: Iterable[str], ptx: Iterable[str], capability: str) -> Kernels:
@@ -112,15 +65,6 @@ def kernels(sm: Iterable[str], ptx: Iterable[str], capability: str) -> Kernels:
     if served:
         return Kernels(verdict="unknown", via=served[-1], evidence=_rule("cubin"))
     return Kernels(verdict="none", evidence=_rule("cubin", "cubin-suffix", "ptx"))
-
-
-def floor(capability: str) -> Floor | None:
-    """The least torch and CUDA that were measured to hold code for a GPU; None when it is not recorded."""
-    for record in load(CudaFile).gpu_floor:
-        if record.sm == capability:
-            text = f"compute capability {record.sm} needs torch {record.torch} built for CUDA {record.cuda}"
-            return Floor(torch=record.torch, cuda=record.cuda, evidence=record.evidence(text))
-    return None
 
 
 class _Code(Struct, frozen=True):
@@ -166,12 +110,6 @@ def _in_family(code: tuple[int, int], gpu: tuple[int, int]) -> bool:
     if code == gpu:
         return True
     return code[0] == gpu[0] and code[1] < gpu[1] and not {code, gpu} & _EMBEDDED
-
-
-def _described(record: Sm) -> str:
-    since = f", from CUDA {record.first_cuda} on" if record.first_cuda else ""
-    until = f", no longer in CUDA {record.removed_in_cuda}" if record.removed_in_cuda else ""
-    return f"compute capability {record.sm} is {record.family} ({record.boards}){since}{until}"
 
 
 def _rule(*names: str) -> tuple[Evidence, ...]:

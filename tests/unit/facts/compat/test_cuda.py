@@ -81,11 +81,6 @@ def test_images_refuse_drivers_that_minor_compatibility_would_take():
     assert cuda.image_branches("99.0") is None
 
 
-def test_gpus_that_a_major_dropped():
-    assert cuda.gpus_dropped("13.0")[0] == "7.5"
-    assert cuda.gpus_dropped("99") is None
-
-
 @pytest.mark.parametrize(
     ("name", "component", "majors", "version"),
     [

@@ -58,19 +58,3 @@ def test_torch_on_new_and_old_boards():
     assert gpu.kernels(new.sm, new.ptx, "12.0").verdict == "cubin"
     assert gpu.kernels(old.sm, old.ptx, "7.0").verdict == "cubin"
     assert gpu.kernels(new.sm, new.ptx, "7.0").verdict == "none"
-
-
-def test_a_floor_as_measured():
-    floor = gpu.floor("12.0")
-    assert (floor.torch, floor.cuda) == (">=2.7.0", ">=12.8")
-    assert floor.admits_torch("2.7.0+cu128") is True
-    assert floor.admits_torch("2.6.0") is False
-    assert floor.admits_torch("x") is None
-    assert gpu.floor("8.0") is None
-
-
-def test_an_architecture():
-    found = gpu.architecture("8.6")
-    assert (found.family, found.first_cuda) == ("Ampere", "11.1")
-    assert "RTX 30xx" in found.evidence.text
-    assert gpu.architecture("99.9") is None
