@@ -12,6 +12,7 @@ GENERATORS = [
     "tools/generate_doctor_reference.py",
     "tools/elf_agreement.py",
     "tools/generate_findings_reference.py",
+    "tools/generate_acceptance.py",
     "tools/generate_lint_recall.py",
 ]
 

@@ -28,6 +28,11 @@ stop() {
 }
 trap stop EXIT INT TERM
 
+# Debian 12 has no buildx, and its Docker no named contexts: a newer Docker for the tests that need them.
+LAYERWRIGHT_TEST_DOCKER=${LAYERWRIGHT_TEST_DOCKER:-$work/newer-docker}
+export LAYERWRIGHT_TEST_DOCKER
+sh tools/newer_docker.sh "$LAYERWRIGHT_TEST_DOCKER"
+
 # The client by its path: a newer client without buildx elsewhere on PATH refuses to build.
 if ! /usr/bin/docker version >/dev/null 2>&1; then
   as_root sh -c 'echo $$ > "$1/pid"; exec dockerd --pidfile "$1/docker.pid" > "$1/log" 2>&1' start "$work" &
