@@ -118,11 +118,27 @@ def everybodys() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="layerwright-places-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
-    for file in folder.glob("*/state/libpod/tmp/pause.pid"):
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders for what Podman keeps while it runs.
+
+    Of a short name: sockets have 108 bytes for theirs, and Podman 4.3 waits 20 s for containers where it is longer.
+    """
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="lw", dir="/tmp")))
+        return made[-1]
+
+    yield make
+    for folder in made:
         # Podman without root keeps its namespace by a process that only waits.
         with suppress(OSError, ValueError):
-            os.kill(int(file.read_text()), signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
+            os.kill(int((folder / "libpod/tmp/pause.pid").read_text()), signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +156,9 @@ def settings(everybodys: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def make_place(everybodys: Path, small_base: str, settings: Callable[[str], Path]) -> Callable[..., Place]:
+def make_place(
+    everybodys: Path, small_base: str, settings: Callable[[str], Path], run_folder: Callable[[], Path]
+) -> Callable[..., Place]:
     """A project of somebody's own, with a store and a home."""
     shutil.copytree(small_base.partition(":")[2], everybodys / "base")
 
@@ -155,8 +173,8 @@ def make_place(everybodys: Path, small_base: str, settings: Callable[[str], Path
     ) -> Place:
         root = everybodys / name
         root.mkdir()
-        home, state = root / "home", root / "state"
-        for folder in (home, state, home / ".config", home / ".config/containers"):
+        home, state = root / "home", run_folder()
+        for folder in (home, home / ".config", home / ".config/containers"):
             folder.mkdir(mode=0o700)
         (home / ".config/containers/storage.conf").write_text('[storage]\ndriver = "overlay"\n')
         project = new_project(
@@ -189,7 +207,7 @@ def user(everybodys: Path) -> Iterator[tuple[int, int]]:
     """A user with a name, and subordinate ids for Podman; the place is called ``user``."""
     if os.getuid() != 0:
         pytest.skip("these tests make a user: run them as root")
-    with new_user("layerwright-test", everybodys / "user/home") as ids:
+    with new_user(f"lw-test-{os.getpid()}", everybodys / "user/home") as ids:
         yield ids
 
 
@@ -198,7 +216,7 @@ def other_user(everybodys: Path) -> Iterator[tuple[int, int]]:
     """Another one, for another runtime: Podman remembers what it was first used with; the place is ``other``."""
     if os.getuid() != 0:
         pytest.skip("these tests make a user: run them as root")
-    with new_user("layerwright-crun", everybodys / "other/home") as ids:
+    with new_user(f"lw-crun-{os.getpid()}", everybodys / "other/home") as ids:
         yield ids
 
 

@@ -1,7 +1,6 @@
 """``up``, ``exec`` and ``stop``, and the wrapper script, with every engine."""
 
 import json
-import os
 import shlex
 import subprocess
 import time
@@ -131,7 +130,7 @@ def test_c13_a_missing_mount_is_refused_by_the_script(places, tmp_path) -> None:
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     target = moved / "run.sh"
-    os.replace(script, target)
+    script.rename(target)
     done = subprocess.run([target], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stdout == ""

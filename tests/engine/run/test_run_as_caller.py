@@ -92,7 +92,7 @@ def test_c05_a_shell(place: Place) -> None:
 def test_c10_groups_are_kept(place: Place) -> None:
     """Their ids are seen where they exist, and their rights are had in any case."""
     shared = place.folder / "shared"
-    shared.mkdir(mode=0o770)
+    shared.mkdir()
     shared.chmod(0o770)
     os.chown(shared, 31337, place.groups[0] if place.groups else 0)
     text = "import os; print(sorted(os.getgroups())); print(os.access('shared', os.W_OK))"
@@ -113,7 +113,8 @@ def test_c10_podman_without_root_keeps_groups_with_crun(make_place, other_user: 
     uid, gid = other_user
     place = make_place("podman", "other", uid=uid, gid=gid, groups=[44], runtime="crun")
     shared = place.folder / "shared"
-    shared.mkdir(mode=0o770)
+    shared.mkdir()
+    shared.chmod(0o770)
     os.chown(shared, 0, 44)
     done = place.python("open('shared/made', 'w').close()")
     assert "groups" not in done.err
@@ -156,7 +157,7 @@ def test_c04_a_terminal_where_there_is_one(engine_place: Place) -> None:
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        preexec_fn=_own_terminal,
+        preexec_fn=_own_terminal,  # noqa: PLW1509 - there are no threads here
     )
     os.close(slave)
     seen = b""
@@ -227,7 +228,11 @@ def test_c14_resources_hold(place: Place) -> None:
     assert files == [1000, 2000]
     if not place.rootless:  # control groups of version 1 are root's alone, and podman says so
         assert cpus == [0]
-    assert interfaces == sorted(path.name for path in Path("/sys/class/net").iterdir() if path.is_dir())
+    # One end of each container's cable comes and goes with the containers of others.
+    mine = {path.name for path in Path("/sys/class/net").iterdir() if path.is_dir()}
+    assert {name for name in interfaces if "veth" not in name} == {
+        name for name in mine if "veth" not in name
+    }
 
 
 def test_g07_a_job_without_a_terminal(place: Place) -> None:
