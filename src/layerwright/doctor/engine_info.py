@@ -139,5 +139,5 @@ def _pairs(value: object) -> dict[str, str]:
     return {
         row[0]: row[1]
         for row in _rows(value)
-        if isinstance(row, list) and len(row) == 2 and all(isinstance(item, str) for item in row)  # noqa: PLR2004
+        if isinstance(row, list) and len(row) == 2 and all(isinstance(item, str) for item in row)  # noqa: PLR2004 - a pair
     }

@@ -81,7 +81,7 @@ def _open(names: Sequence[str]) -> tuple[ctypes.CDLL | None, str]:
     return None, reasons[0] if reasons else ""
 
 
-def _either(default: Any, ask: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _either(default: Any, ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it asks for
     """What a call gives, or the default where this device or this driver cannot say."""
     try:
         return ask()

@@ -73,7 +73,7 @@ def read_fatbin(access: Access, offset: int, size: int) -> tuple[set[str], set[s
             if len(data) < _ENTRY_SIZE:
                 break
             kind, _, entry_header, entry_size = _ENTRY.unpack_from(data)
-            if kind not in (_PTX, _CUBIN) or not 32 <= entry_header <= _LARGEST_ENTRY_HEADER:  # noqa: PLR2004
+            if kind not in (_PTX, _CUBIN) or not 32 <= entry_header <= _LARGEST_ENTRY_HEADER:  # noqa: PLR2004 - its fields
                 break
             number = int.from_bytes(data[_ARCHITECTURE_AT : _ARCHITECTURE_AT + 4], "little")
             flags = int.from_bytes(data[_FLAGS_AT : _FLAGS_AT + 4], "little")

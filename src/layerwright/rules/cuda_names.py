@@ -152,7 +152,7 @@ def library_stem(name: str) -> str:
 def _plain(stem: str) -> str:
     """Without the digest that auditwheel puts into the names of libraries it copies into a wheel."""
     head, _, tail = stem.rpartition("-")
-    return head if len(tail) == 8 and all(c in "0123456789abcdef" for c in tail) else stem  # noqa: PLR2004
+    return head if len(tail) == 8 and all(c in "0123456789abcdef" for c in tail) else stem  # noqa: PLR2004 - as auditwheel writes it
 
 
 def major_of(version: str) -> str:

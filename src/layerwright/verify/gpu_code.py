@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Final
 
 from layerwright.facts.fatbin import capability
-from layerwright.verify.secrets.feed import CutShort, Feed
+from layerwright.verify.secrets.feed import CutShort, Feed, Pump
 
 __all__ = ["GpuCode"]
 
@@ -33,25 +33,15 @@ class GpuCode:
     def __init__(self) -> None:
         self.sizes: Counter[tuple[str, str]] = Counter()
         self._feed = Feed()
-        self._parser: Generator[None, None, None] | None = self._containers()
+        self._pump = Pump(self._feed, self._containers())
 
     def feed(self, data: bytes) -> None:
         """The next bytes."""
-        if self._parser is not None:
-            self._feed.add(data)
-            self._run()
+        self._pump.feed(data)
 
     def close(self) -> None:
         """That was all."""
-        self._feed.closed = True
-        self._run()
-
-    def _run(self) -> None:
-        try:
-            if self._parser is not None:
-                next(self._parser)
-        except (StopIteration, CutShort):
-            self._parser = None
+        self._pump.close()
 
     def _containers(self) -> Generator[None, None, None]:
         while True:
@@ -78,7 +68,7 @@ class GpuCode:
                 raise CutShort
             kind, _, header, size = _ENTRY.unpack_from(data)
             number, flags = int.from_bytes(data[28:32], "little"), int.from_bytes(data[40:44], "little")
-            sound = kind in _KINDS and 32 <= header <= _LARGEST_HEADER and number <= _LONGEST_SM  # noqa: PLR2004
+            sound = kind in _KINDS and 32 <= header <= _LARGEST_HEADER and number <= _LONGEST_SM  # noqa: PLR2004 - its fields
             if not sound or header + size > left:
                 return  # the number stood there by chance: go on looking right behind it
             yield from self._skip(header + size)

@@ -13,9 +13,8 @@ from layerwright.oci.layer import Layer
 from layerwright.verify.gpu_code import GpuCode
 from layerwright.verify.mentions import Mentions
 from layerwright.verify.secrets.archives import parser_for
-from layerwright.verify.secrets.feed import CutShort, Feed
+from layerwright.verify.secrets.feed import Feed, Pump
 from layerwright.verify.secrets.literals import Literals
-from layerwright.verify.secrets.unpack import Damaged
 
 __all__ = ["Measured", "MeasuredBlobs"]
 
@@ -133,26 +132,16 @@ class _Walk:
         self._measured = measured
         self._feed = Feed()
         self._search = Mentions.search()
-        self._parser: Iterator[None] | None = parser_for("tar", self._feed, self, "")
+        # Whoever reads the layer tells what is wrong with it; here a few sizes are not known then.
+        self._pump = Pump(self._feed, parser_for("tar", self._feed, self, ""))
 
     def feed(self, data: bytes) -> None:
         """The next bytes."""
-        if self._parser is not None:
-            self._feed.add(data)
-            self._run()
+        self._pump.feed(data)
 
     def close(self) -> None:
         """That was all."""
-        self._feed.closed = True
-        self._run()
-
-    def _run(self) -> None:
-        try:
-            if self._parser is not None:
-                next(self._parser)
-        except (StopIteration, CutShort, Damaged):
-            # Whoever reads the layer tells what is wrong with it; here a few sizes are not known then.
-            self._parser = None
+        self._pump.close()
 
     def member(self, name: str) -> "_Look":
         """A file begins."""

@@ -8,12 +8,14 @@ from packaging.version import Version
 __all__ = ["at_least", "dotted", "first_parts", "local_of", "public_of", "same_release"]
 
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+_LONGEST = 80
+"""What is longer is no version: Python would refuse to read so many digits."""
 
 
 def dotted(text: str) -> tuple[int, ...]:
     """Numbers of a dotted version, trailing zeros dropped: ``12.4.0`` is (12, 4). Empty when it does not start so."""
     match = _NUMBERS.match(text)
-    numbers = [int(part) for part in match[0].split(".")] if match and len(match[0]) < 80 else []  # noqa: PLR2004
+    numbers = [int(part) for part in match[0].split(".")] if match and len(match[0]) <= _LONGEST else []
     while len(numbers) > 1 and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)

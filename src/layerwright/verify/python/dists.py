@@ -64,7 +64,7 @@ class Dist(Struct, frozen=True, kw_only=True):
             if not path.startswith("/") or "\0" in path:
                 continue
             digest = row[1] if len(row) > 1 else ""
-            size = row[2] if len(row) > 2 and row[2].isdecimal() and len(row[2]) < 20 else ""  # noqa: PLR2004
+            size = row[2] if len(row) > 2 and row[2].isdecimal() and len(row[2]) < 20 else ""  # noqa: PLR2004 - path, digest, size
             yield RecordRow(path=path, sha256=_sha256(digest), size=int(size) if size else -1)
 
 

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable, Generator
 from typing import Final, Protocol, TypeAlias
 
-from layerwright.verify.secrets.feed import CutShort, Feed
-from layerwright.verify.secrets.unpack import Damaged, Decompressor, copy_packed, decompressor
+from layerwright.verify.secrets.feed import CutShort, Damaged, Feed
+from layerwright.verify.secrets.unpack import Decompressor, copy_packed, decompressor
 
 __all__ = ["HEAD", "Into", "Parser", "Sink", "archive_kind", "parser_for"]
 

@@ -1,13 +1,17 @@
 """Bytes that come in pieces, for parsers that ask for so many at a time."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeAlias
 
-__all__ = ["Asking", "CutShort", "Feed"]
+__all__ = ["Asking", "CutShort", "Damaged", "Feed", "Pump"]
 
 
 class CutShort(Exception):  # noqa: N818 - says what happened
     """The bytes ended before the parser had what it asked for."""
+
+
+class Damaged(Exception):  # noqa: N818 - says what is
+    """The bytes are not what the first of them promised; the text says why."""
 
 
 Asking: TypeAlias = Generator[None, None, bytes]
@@ -75,3 +79,44 @@ class Feed:
         """Give back so many of the bytes that the last call returned."""
         self._at -= count
         self.taken -= count
+
+
+class Pump:
+    """Bytes on their way into a parser, which goes on as they come until it ends or gives up.
+
+    Args:
+        feed: where the parser takes its bytes from.
+        parser: yields whenever it needs more.
+        gave_up: gets why, in words.
+    """
+
+    def __init__(
+        self, feed: Feed, parser: Iterator[None], gave_up: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._feed = feed
+        self._parser: Iterator[None] | None = parser
+        self._gave_up = gave_up
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes."""
+        if self._parser is not None:
+            self._feed.add(data)
+            self._run(self._parser)
+
+    def close(self) -> None:
+        """That was all."""
+        self._feed.closed = True
+        if self._parser is not None:
+            self._run(self._parser)
+
+    def _run(self, parser: Iterator[None]) -> None:
+        try:
+            next(parser)
+        except StopIteration:
+            self._parser = None
+        except CutShort:
+            self._parser = None
+            self._gave_up("ends early")
+        except Damaged as fault:
+            self._parser = None
+            self._gave_up(str(fault))

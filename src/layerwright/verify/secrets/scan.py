@@ -5,15 +5,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from layerwright.verify.secrets.archives import HEAD, Parser, archive_kind, parser_for
-from layerwright.verify.secrets.feed import CutShort, Feed
+from layerwright.verify.secrets.archives import HEAD, archive_kind, parser_for
+from layerwright.verify.secrets.feed import Damaged, Feed, Pump
 from layerwright.verify.secrets.forms import REACH
 from layerwright.verify.secrets.judge import is_example_path
 from layerwright.verify.secrets.known import KnownValues
 from layerwright.verify.secrets.model import UNREAD, Hit
 from layerwright.verify.secrets.rules import RuleSet, rules_for
 from layerwright.verify.secrets.search import Hits, Piece, search
-from layerwright.verify.secrets.unpack import Damaged
 
 __all__ = ["FileScan", "Limits", "SecretScanner"]
 
@@ -141,7 +140,7 @@ class FileScan:
         self._text = False
         self._begun = False
         self._example = False
-        self._archive: _Archive | None = None
+        self._archive: Pump | None = None
 
     def feed(self, data: bytes) -> None:
         """The next bytes."""
@@ -179,7 +178,7 @@ class FileScan:
         if kind and self._depth >= self._job.limits.depth:
             self._job.unread(self._member, f"lies more than {self._job.limits.depth} archives deep")
         elif kind:
-            self._archive = _Archive(self._job, kind, self._member, self._depth, path)
+            self._archive = _archive(self._job, kind, self._member, self._depth, path)
 
     def _advance(self, *, last: bool) -> None:
         fresh = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
@@ -216,15 +215,20 @@ class FileScan:
         self._from = high - cut
 
 
-class _Archive:
-    """The parser of one archive, and the members it opens."""
+def _archive(job: _Job, kind: str, member: str, depth: int, path: str) -> Pump:
+    """The parser of one archive; what is in it is searched as it passes."""
+    feed = Feed()
+    into = _Members(job, member, depth)
+    return Pump(feed, parser_for(kind, feed, into, path), lambda reason: into.unread("", reason))
 
-    def __init__(self, job: _Job, kind: str, member: str, depth: int, path: str) -> None:
+
+class _Members:
+    """The members of one archive."""
+
+    def __init__(self, job: _Job, member: str, depth: int) -> None:
         self._job = job
         self._member = member
         self._depth = depth
-        self._feed = Feed()
-        self._parser: Parser | None = parser_for(kind, self._feed, self, path)
 
     def member(self, name: str) -> "_Member":
         """A member begins; its name is searched as well."""
@@ -235,34 +239,9 @@ class _Archive:
         return _Member(self._job, FileScan(self._job, full, self._depth + 1))
 
     def unread(self, name: str, reason: str) -> None:
-        """A member that nobody can read."""
+        """A member that nobody can read, or the archive itself."""
         full = "/".join(filter(None, (self._member, name)))
         self._job.unread(full, reason)
-
-    def feed(self, data: bytes) -> None:
-        """More bytes of the archive."""
-        if self._parser is not None:
-            self._feed.add(data)
-            self._run()
-
-    def close(self) -> None:
-        """No more bytes come."""
-        self._feed.closed = True
-        self._run()
-
-    def _run(self) -> None:
-        if self._parser is None:
-            return
-        try:
-            next(self._parser)
-        except StopIteration:
-            self._parser = None
-        except CutShort:
-            self._parser = None
-            self._job.unread(self._member, "ends early")
-        except Damaged as fault:
-            self._parser = None
-            self._job.unread(self._member, str(fault))
 
 
 class _Member:

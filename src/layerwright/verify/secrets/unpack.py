@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
 from layerwright.layers.inflate import codec
-from layerwright.verify.secrets.feed import CutShort, Feed
+from layerwright.verify.secrets.feed import CutShort, Damaged, Feed
 
-__all__ = ["DAMAGED", "Damaged", "Decompressor", "copy_packed", "decompressor"]
+__all__ = ["DAMAGED", "Decompressor", "copy_packed", "decompressor"]
 
 _PIECE: Final = 1 << 20
 _INPUT: Final = 1 << 16
@@ -17,10 +17,6 @@ _XZ_MEMORY: Final = 256 << 20
 
 DAMAGED: Final = (zlib.error, codec.error, OSError, lzma.LZMAError, EOFError, ValueError)
 """What the decompressors raise."""
-
-
-class Damaged(Exception):  # noqa: N818 - says what is
-    """The archive is not what its first bytes promised; the text says why."""
 
 
 class Decompressor(Protocol):
