@@ -57,8 +57,8 @@ KINDS: Final = (
     Kind(
         code=_BUILDX,
         title="a client that can build with BuildKit",
-        why="Docker's client 23 and later builds only through its buildx plugin; without it, "
-        "`build --backend docker` is refused (`buildx component is missing`).",
+        why="Docker's client 23 and later builds only through its buildx plugin; without it, `build --backend docker` "
+        "is refused (`buildx component is missing`).",
         evidence="The version of each client, and `docker-buildx` in its plugin folders.",
         repair="Install docker-buildx (Debian) or docker-buildx-plugin (Docker's own packages).",
     ),

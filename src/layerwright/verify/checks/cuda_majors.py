@@ -15,11 +15,9 @@ __all__ = ["KINDS", "check"]
 MIXED = Kind(
     code="LW-CUDA-MIXED",
     title="Packages of one environment need two majors of CUDA or cuDNN",
-    why="In one process each brings its own copy: twice the memory on the GPU, streams and handles that "
-    "cannot be passed "
-    "on, and, where a library of one major is found under the name of another, crashes. Two cuDNN majors "
-    "in one process "
-    "are not supported by ONNX Runtime's and PyTorch's own guides.",
+    why="In one process each brings its own copy: twice the memory on the GPU, streams and handles that cannot be "
+    "passed on, and, where a library of one major is found under the name of another, crashes. Two cuDNN majors in "
+    "one process are not supported by ONNX Runtime's and PyTorch's own guides.",
     evidence="DT_NEEDED of the installed packages' libraries: the sonames of CUDA and cuDNN tell their majors.",
     repair="Choose releases that were built for one CUDA and one cuDNN; where both are needed, give each "
     "its own image.",

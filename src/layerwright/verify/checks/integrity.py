@@ -23,9 +23,8 @@ _EVIDENCE: Final = (
 GONE = Kind(
     code="LW-RECORD-MISSING",
     title="Files of an installed package are not there",
-    why="Imports fail when they come to the missing module or library. Mostly a later step deleted them to "
-    "save space, "
-    "which saves nothing: the layer below still has them.",
+    why="Imports fail when they come to the missing module or library. Mostly a later step deleted them to save "
+    "space, which saves nothing: the layer below still has them.",
     evidence=_EVIDENCE,
     repair="Install the package anew, or leave its files alone.",
 )

@@ -32,9 +32,8 @@ PROGRAM = Kind(
 UNCACHED = Kind(
     code="LW-LIBRARY-UNCACHED",
     title="A library stands in a folder that ld.so.conf names and ld.so.cache does not know",
-    why="The loader reads ld.so.cache, never ld.so.conf. It works on machines whose container toolkit runs "
-    "ldconfig at "
-    "the start, as NVIDIA's does, and nowhere else.",
+    why="The loader reads ld.so.cache, never ld.so.conf. It works on machines whose container toolkit runs ldconfig "
+    "at the start, as NVIDIA's does, and nowhere else.",
     evidence="/etc/ld.so.conf, /etc/ld.so.conf.d and /etc/ld.so.cache of the image.",
     repair="Run `ldconfig` in the step that brings the library.",
 )

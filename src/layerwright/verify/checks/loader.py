@@ -11,9 +11,8 @@ __all__ = ["KINDS", "check"]
 OTHER = Kind(
     code="LW-LOADER-OTHER",
     title="The image's dynamic loader is not glibc's",
-    why="Wheels for manylinux, CUDA and most binaries are made for glibc. musl (Alpine) searches other "
-    "folders, knows no "
-    "ld.so.cache and no symbol versions, so nothing here says whether libraries will be found.",
+    why="Wheels for manylinux, CUDA and most binaries are made for glibc. musl (Alpine) searches other folders, knows "
+    "no ld.so.cache and no symbol versions, so nothing here says whether libraries will be found.",
     evidence="Which loader stands in the image: /lib64/ld-linux-x86-64.so.2 or /lib/ld-musl-x86_64.so.1.",
     repair="Start from Debian or Ubuntu for anything that uses wheels of PyTorch, ONNX Runtime or OpenCV.",
 )
@@ -34,9 +33,8 @@ CACHE = Kind(
 DRIVER = Kind(
     code="LW-LOADER-DRIVER",
     title="Libraries come with the machine's driver",
-    why="The image runs only where the NVIDIA container toolkit (or Moore Threads') brings the driver's "
-    "libraries into "
-    "the container; a machine without a driver gives `libcuda.so.1: cannot open shared object file`.",
+    why="The image runs only where the NVIDIA container toolkit (or Moore Threads') brings the driver's libraries "
+    "into the container; a machine without a driver gives `libcuda.so.1: cannot open shared object file`.",
     evidence="DT_NEEDED of files in the image; names that belong to the driver and never to an image.",
     repair="Nothing in the image: run it with `--gpus all` or CDI on a machine with a driver.",
 )

@@ -14,23 +14,20 @@ __all__ = ["KINDS", "check"]
 SETUID = Kind(
     code="LW-SETUID",
     title="A program runs with its owner's rights",
-    why="Whoever gets to run a program in the container becomes its owner, root mostly. Distributions ship "
-    "a dozen such "
-    "programs; each further one is a door that somebody must have meant to open.",
-    evidence="Set-uid and set-gid bits and file capabilities of the merged layers, against the programs "
-    "that Debian and "
-    "Ubuntu ship so.",
+    why="Whoever gets to run a program in the container becomes its owner, root mostly. Distributions ship a dozen "
+    "such programs; each further one is a door that somebody must have meant to open.",
+    evidence="Set-uid and set-gid bits and file capabilities of the merged layers, against the programs that Debian "
+    "and Ubuntu ship so.",
     repair="Take the bit away: `chmod u-s FILE`; or run the container with `--security-opt no-new-privileges`.",
 )
 WRITABLE = Kind(
     code="LW-WORLD-WRITABLE",
     title="Everybody can write to a place of the image",
-    why="Any process of the container, under whatever account, can change what others run or read there. "
-    "`chmod 777` is "
-    "mostly a cure for a cache folder that the caller's account could not write to.",
+    why="Any process of the container, under whatever account, can change what others run or read there. `chmod 777` "
+    "is mostly a cure for a cache folder that the caller's account could not write to.",
     evidence="Modes of the merged layers; sticky folders such as /tmp are left out.",
-    repair="Give the folder to whom it is for, or keep caches on a place of the caller's: "
-    '`writable = ["HF_HOME"]` in the spec gives every caller their own.',
+    repair='Give the folder to whom it is for, or keep caches on a place of the caller\'s: `writable = ["HF_HOME"]` '
+    "in the spec gives every caller their own.",
 )
 KINDS = (SETUID, WRITABLE)
 

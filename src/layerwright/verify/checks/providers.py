@@ -21,8 +21,7 @@ __all__ = ["KINDS", "check"]
 NONE = Kind(
     code="LW-ORT-CPU",
     title="An image for GPUs has an ONNX Runtime without a GPU provider",
-    why="The package onnxruntime has the CPU provider alone. A session that asks for CUDA logs one line "
-    "and goes on "
+    why="The package onnxruntime has the CPU provider alone. A session that asks for CUDA logs one line and goes on "
     "with the CPU, some ten to a hundred times slower.",
     evidence="The files of the installed packages: there is no libonnxruntime_providers_cuda.so.",
     repair='Install onnxruntime-gpu instead of onnxruntime, or say `accelerator = "cpu"`.',

@@ -15,8 +15,7 @@ __all__ = ["KINDS", "check"]
 REPLACED = Kind(
     code="LW-PACKAGE-REPLACED",
     title="A later layer replaced a package",
-    why="What was built and tested together is not what runs. A framework that its maker built for this "
-    "CUDA, or this "
+    why="What was built and tested together is not what runs. A framework that its maker built for this CUDA, or this "
     "accelerator, gives way to one from PyPI that was not; the image keeps both copies' size.",
     evidence="The metadata of the package in each layer, and the history of the layer that changed it.",
     repair="Install all packages in one step, or constrain the later one: `pip install --constraint`, "
@@ -25,9 +24,8 @@ REPLACED = Kind(
 TWICE = Kind(
     code="LW-PACKAGE-TWICE",
     title="A package is installed in two versions at one place",
-    why="Two metadata folders claim the same files. Which version pip, importlib.metadata and the files "
-    "themselves show "
-    "is chance.",
+    why="Two metadata folders claim the same files. Which version pip, importlib.metadata and the files themselves "
+    "show is chance.",
     evidence="The .dist-info folders of one site folder.",
     repair="Remove both and install the one that is meant.",
 )

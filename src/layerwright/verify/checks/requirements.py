@@ -22,8 +22,7 @@ _EVIDENCE: Final = (
 ABSENT = Kind(
     code="LW-REQUIREMENT-ABSENT",
     title="A package requires another that is not installed",
-    why="It was installed without its dependencies, or they were removed later: an import fails, at the "
-    "start or when "
+    why="It was installed without its dependencies, or they were removed later: an import fails, at the start or when "
     "the part that needs it is used.",
     evidence=_EVIDENCE,
     repair="Install what is missing. Where it is left out on purpose, say so to those who come after you.",
