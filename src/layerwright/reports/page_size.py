@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from layerwright.core.text import size_text
 from layerwright.reports.markup import Markup, tag
-from layerwright.reports.sizes import share_text, size_text
+from layerwright.reports.sizes import share_text
 from layerwright.reports.tree import Tree
 
 __all__ = ["size_section"]

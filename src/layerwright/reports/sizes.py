@@ -1,8 +1,6 @@
-"""Bytes and shares in words."""
+"""Shares in words."""
 
-from layerwright.core.text import size_text
-
-__all__ = ["share_text", "size_text"]
+__all__ = ["share_text"]
 
 
 def share_text(part: int, whole: int) -> str:

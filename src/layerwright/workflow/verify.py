@@ -1,7 +1,7 @@
 """Verify images: open what is named, read every layer once, judge, run smoke tests."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +14,7 @@ from layerwright.core.findings import Finding
 from layerwright.oci.platform import Platform
 from layerwright.verify import Inspection, judge, read_contents
 from layerwright.verify.checks import smoke
-from layerwright.workflow.session import Session
+from layerwright.workflow.session import Session, read_locked, read_spec, select_cells
 
 if TYPE_CHECKING:
     from layerwright.backends.base import BuiltLayer
@@ -79,7 +79,7 @@ def verify_images(session: Session, request: VerifyRequest) -> Iterator[Verified
 
     given = read_secret_files(request.secret_files)
     with opened_images(session, request.image) as (spec, images):
-        known = {**(_spec_secrets(session, spec) if spec is not None else {}), **given}
+        known = _together(_spec_secrets(session, spec) if spec is not None else {}, given)
         for opened in images:
             yield _verify(session, request, spec, opened, known)
 
@@ -140,8 +140,6 @@ def opened_images(session: Session, text: str) -> "Iterator[tuple[Spec | None, S
             with _from_registry(session, text) as opened:
                 yield None, [opened]
         case _:
-            from layerwright.workflow.session import read_spec, select_cells  # noqa: PLC0415 - start-up
-
             spec = read_spec(session)
             cells = select_cells(spec, (text,) if text else ())
             yield spec, [_from_store(session, spec, name) for name in cells]
@@ -212,8 +210,6 @@ def _from_docker(session: Session, text: str, name: str, scratch: Path) -> Opene
 def _from_registry(session: Session, reference: str) -> Iterator[OpenedImage]:
     if session.offline:
         raise NetworkError(f"--offline forbids asking a registry for {reference}")
-    from contextlib import ExitStack  # noqa: PLC0415 - start-up
-
     from layerwright.registry import open_image  # noqa: PLC0415 - start-up
 
     task = f"pull:{reference}"
@@ -298,8 +294,6 @@ class _VerifiedTars:
 
 def _declared(spec: "Spec", name: str) -> Mapping[str, str] | None:
     """What the lock says of a cell and its parents; None without a lock that has them all."""
-    from layerwright.workflow.session import read_locked  # noqa: PLC0415 - start-up
-
     lock = read_locked(spec)
     versions: dict[str, str] = {}
     while lock is not None:
@@ -321,6 +315,14 @@ def _spec_secrets(session: Session, spec: "Spec") -> Mapping[str, bytes]:
 
     note_secrets(session, spec)
     return {name: value for name, value in session.host.seen.values().items() if not fault_of_secret(value)}
+
+
+def _together(of_spec: Mapping[str, bytes], given: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """All values; a given one that has the name of another one of the spec does not take its place."""
+    found = dict(of_spec)
+    for name, value in given.items():
+        found[name if found.get(name, value) == value else f"{name} (--secret-file)"] = value
+    return found
 
 
 def _smoke(session: Session, spec: "Spec", opened: OpenedImage, cell: "Cell") -> Iterator[Finding]:

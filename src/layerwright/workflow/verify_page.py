@@ -1,8 +1,8 @@
 """What a page about an image shows beside findings: where its bytes are, and who needs which library."""
 
+from layerwright.core.text import size_text
 from layerwright.reports.graph import LibraryGraph, LibraryNode, Need
 from layerwright.reports.html import Details
-from layerwright.reports.sizes import size_text
 from layerwright.reports.tree import Tree
 from layerwright.rules.native import is_driver
 from layerwright.rules.optional_libraries import feature_of
@@ -29,27 +29,24 @@ def page_details(image: Inspection) -> Details:
             if one.dists
         ),
     ]
-    return Details(facts=tuple(facts), tree=size_tree(image), graph=library_graph(image))
+    return Details(facts=tuple(facts), tree=_size_tree(image), graph=_library_graph(image))
 
 
-def size_tree(image: Inspection) -> Tree:
+def _size_tree(image: Inspection) -> Tree:
     """Layers, and in each the packages and folders that it brings; what later layers hide counts too."""
     layers = tuple(_layer(image, index) for index in image.contents.layers)
     return Tree(name=image.name, bytes=sum(one.bytes for one in layers), kind="image", children=layers)
 
 
 def _layer(image: Inspection, index: LayerIndex) -> Tree:
-    owners = {
-        path: dist.label for environment in image.environments for path, dist in environment.owners.items()
-    }
     packages: dict[str, int] = {}
     folders: dict[str, dict[str, int]] = {}
     for path, entry in index.entries.items():
         if entry.kind != "file" or not entry.size:
             continue
-        owner = owners.get(f"/{path}")
+        owner = image.owner(f"/{path}")
         if owner is not None:
-            packages[owner] = packages.get(owner, 0) + entry.size
+            packages[owner.label] = packages.get(owner.label, 0) + entry.size
         else:
             top, _, rest = path.partition("/")
             inner = rest.rpartition("/")[0]
@@ -72,7 +69,7 @@ def _layer(image: Inspection, index: LayerIndex) -> Tree:
     )
 
 
-def library_graph(image: Inspection) -> LibraryGraph:
+def _library_graph(image: Inspection) -> LibraryGraph:
     """Every library that was loaded, by the rules that found it."""
     closure = image.closure
     nodes: dict[str, LibraryNode] = {}

@@ -322,6 +322,10 @@ def test_secrets_of_the_spec_are_looked_for_by_themselves(spec_project: Project)
     done = project.command.with_variables(API_TOKEN=PASSWORD)("verify", "--json", status=1)
     assert errors(done) == {"LW-SECRET-KNOWN"}
     assert PASSWORD not in done.out + done.err
+    project.write({"other": "a-third-value-of-the-token\n"})
+    command = project.command.with_variables(API_TOKEN=PASSWORD)
+    done = command("verify", "--json", "--secret-file", "token=other", status=1)
+    assert errors(done) == {"LW-SECRET-KNOWN"}, "a file of the same name does not hide the spec's own value"
 
 
 @pytest.mark.network
