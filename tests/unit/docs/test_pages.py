@@ -150,7 +150,7 @@ def fault_of(words):
             parser = COMMANDS[chosen]
         elif any(len(known) == len(chosen) + 1 and known[: len(chosen)] == chosen for known in COMMANDS):
             return f"no command {word}"
-        elif chosen[:1] == ("run",):
+        elif chosen[:1] in {("run",), ("up",), ("exec",)}:
             return ""  # an image: what follows is its program's
     return ""
 
@@ -176,9 +176,9 @@ def test_options_named_alone_exist(page):
 
 
 OTHERS = frozenset({
-    "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--prerelease",
+    "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--group-add", "--prerelease",
     "--privileged", "--python-platform", "--python-version", "--runtime", "--secret", "--shm-size", "--ssh",
-    "--target",
+    "--target", "--user", "--userns",
 })  # fmt: skip
 """Options of uv, pip and docker that pages name."""
 
