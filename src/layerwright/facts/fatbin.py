@@ -8,27 +8,63 @@ microsoft/onnxruntime), and equal to the published lists of PyTorch (RELEASE.md)
 """
 
 import struct
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from layerwright.facts.access import Access
 
-__all__ = ["FATBIN_SECTIONS", "capability", "read_fatbin", "sort_capabilities"]
+__all__ = [
+    "CONTAINER",
+    "ENTRY_SIZE",
+    "FATBIN_SECTIONS",
+    "MAGIC",
+    "Entry",
+    "read_entry",
+    "read_fatbin",
+    "sort_capabilities",
+]
 
 FATBIN_SECTIONS: Final = frozenset({".nv_fatbin", "__nv_relfatbin"})
 
-_MAGIC: Final = struct.pack("<I", 0xBA55ED50)
-_CONTAINER: Final = struct.Struct("<IHHQ")
+MAGIC: Final = struct.pack("<I", 0xBA55ED50)
+CONTAINER: Final = struct.Struct("<IHHQ")
+ENTRY_SIZE: Final = 64
+"""Bytes of an entry's header that are looked at."""
+
 _ENTRY: Final = struct.Struct("<HHIQ")
-_ENTRY_SIZE: Final = 64
 _ARCHITECTURE_AT, _FLAGS_AT = 28, 40
-_PTX, _CUBIN = 1, 2
-_LARGEST_ENTRY_HEADER: Final = 4096
+_KINDS: Final[dict[int, Literal["PTX", "code"]]] = {1: "PTX", 2: "code"}
+_LEAST_HEADER, _LARGEST_HEADER = 32, 4096
 _LONGEST_SM: Final = 9999
 _MOST_ENTRIES: Final = 1 << 20
 """Entries looked at: libtorch_cuda of 2026 has some ten thousand; the rest of a hostile file is passed over."""
 
 
-def capability(number: int, flags: int = 0) -> str:
+class Entry(NamedTuple):
+    """The beginning of an entry.
+
+    Attributes:
+        kind: machine code, or what a driver compiles.
+        capability: as ``8.6`` or ``9.0a``; empty when the number is none of a GPU.
+        size: bytes of the whole entry.
+    """
+
+    kind: Literal["PTX", "code"]
+    capability: str
+    size: int
+
+
+def read_entry(data: bytes) -> Entry | None:
+    """The entry that begins with these ``ENTRY_SIZE`` bytes; None when they begin none."""
+    kind, _, header, size = _ENTRY.unpack_from(data)
+    if kind not in _KINDS or not _LEAST_HEADER <= header <= _LARGEST_HEADER:
+        return None
+    number = int.from_bytes(data[_ARCHITECTURE_AT : _ARCHITECTURE_AT + 4], "little")
+    flags = int.from_bytes(data[_FLAGS_AT : _FLAGS_AT + 4], "little")
+    found = _capability(number, flags) if number <= _LONGEST_SM else ""
+    return Entry(_KINDS[kind], found, header + size)
+
+
+def _capability(number: int, flags: int) -> str:
     """``8.6`` for 86, ``9.0a`` for 90 with the flag of that very GPU."""
     suffix = "a" if flags & 1 << 20 else "f" if flags & 1 << 21 else ""
     return f"{number // 10}.{number % 10}{suffix}"
@@ -58,28 +94,26 @@ def read_fatbin(access: Access, offset: int, size: int) -> tuple[set[str], set[s
     left = _MOST_ENTRIES
     while left > 0:
         # containers stand at places divisible by eight, mostly one right after the other
-        if access.read(at, 4) != _MAGIC:
-            at = access.find(_MAGIC, at, end)
-        if at < 0 or at + _CONTAINER.size > end:
+        if access.read(at, 4) != MAGIC:
+            at = access.find(MAGIC, at, end)
+        if at < 0 or at + CONTAINER.size > end:
             break
-        _, _, header, body = _CONTAINER.unpack(access.read(at, _CONTAINER.size))
+        _, _, header, body = CONTAINER.unpack(access.read(at, CONTAINER.size))
         left -= 1
-        if header != _CONTAINER.size or at + header + body > end + _ENTRY_SIZE:
+        if header != CONTAINER.size or at + header + body > end + ENTRY_SIZE:
             at += 4
             continue
         entry, stop = at + header, at + header + body
-        while entry + _ENTRY_SIZE <= stop and left > 0:
-            data = access.read(entry, _ENTRY_SIZE)
-            if len(data) < _ENTRY_SIZE:
+        while entry + ENTRY_SIZE <= stop and left > 0:
+            data = access.read(entry, ENTRY_SIZE)
+            if len(data) < ENTRY_SIZE:
                 break
-            kind, _, entry_header, entry_size = _ENTRY.unpack_from(data)
-            if kind not in (_PTX, _CUBIN) or not 32 <= entry_header <= _LARGEST_ENTRY_HEADER:  # noqa: PLR2004 - its fields
+            found = read_entry(data)
+            if found is None:
                 break
-            number = int.from_bytes(data[_ARCHITECTURE_AT : _ARCHITECTURE_AT + 4], "little")
-            flags = int.from_bytes(data[_FLAGS_AT : _FLAGS_AT + 4], "little")
-            if number <= _LONGEST_SM:
-                (ptx if kind == _PTX else cubin).add(capability(number, flags))
-            entry += entry_header + entry_size
+            if found.capability:
+                (ptx if found.kind == "PTX" else cubin).add(found.capability)
+            entry += found.size
             left -= 1
-        at = max(stop, at + _CONTAINER.size)
+        at = max(stop, at + CONTAINER.size)
     return cubin, ptx

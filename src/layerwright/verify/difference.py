@@ -288,9 +288,7 @@ def _same_content(was: Shipped, now: Shipped) -> str | None:
     owners = [f"{one.entry.uid}:{one.entry.gid}" for one in (was, now)]
     if owners[0] != owners[1]:
         notes.append(f"owner {owners[0]} → {owners[1]}")
-    if was.size != now.size:
-        return ", ".join(notes)
-    if was.sha256 != now.sha256:
+    if was.size != now.size or was.sha256 != now.sha256:
         return ", ".join(notes)
     return ", ".join(notes) or None
 

@@ -3,24 +3,16 @@
 The format is the one that ``facts.fatbin`` describes and reads at any place; here nothing can be looked at twice.
 """
 
-import struct
 from collections import Counter
 from collections.abc import Generator
 from typing import Final
 
-from layerwright.facts.fatbin import capability
+from layerwright.facts.fatbin import CONTAINER, ENTRY_SIZE, MAGIC, read_entry
 from layerwright.verify.secrets.feed import CutShort, Feed, Pump
 
 __all__ = ["GpuCode"]
 
-_MAGIC: Final = struct.pack("<I", 0xBA55ED50)
-_CONTAINER: Final = struct.Struct("<IHHQ")
-_ENTRY: Final = struct.Struct("<HHIQ")
-_ENTRY_SIZE: Final = 64
-_LARGEST_HEADER: Final = 4096
-_LONGEST_SM: Final = 9999
 _WINDOW: Final = 1 << 20
-_KINDS: Final = {1: "PTX", 2: "code"}
 
 
 class GpuCode:
@@ -45,35 +37,33 @@ class GpuCode:
 
     def _containers(self) -> Generator[None, None, None]:
         while True:
-            window = yield from self._feed.ahead(_CONTAINER.size, _WINDOW)
-            if len(window) < _CONTAINER.size:
+            window = yield from self._feed.ahead(CONTAINER.size, _WINDOW)
+            if len(window) < CONTAINER.size:
                 return
-            at = window.find(_MAGIC)
+            at = window.find(MAGIC)
             if at < 0:
-                self._feed.drop(len(window) - len(_MAGIC) + 1)
+                self._feed.drop(len(window) - len(MAGIC) + 1)
             elif at:
                 self._feed.drop(at)
             else:
-                _, _, header, body = _CONTAINER.unpack_from(window)
-                if header == _CONTAINER.size:
+                _, _, header, body = CONTAINER.unpack_from(window)
+                if header == CONTAINER.size:
                     self._feed.drop(header)
                     yield from self._entries(body)
                 else:
-                    self._feed.drop(len(_MAGIC))
+                    self._feed.drop(len(MAGIC))
 
     def _entries(self, left: int) -> Generator[None, None, None]:
-        while left >= _ENTRY_SIZE:
-            data = yield from self._feed.ahead(_ENTRY_SIZE, _ENTRY_SIZE)
-            if len(data) < _ENTRY_SIZE:
+        while left >= ENTRY_SIZE:
+            data = yield from self._feed.ahead(ENTRY_SIZE, ENTRY_SIZE)
+            if len(data) < ENTRY_SIZE:
                 raise CutShort
-            kind, _, header, size = _ENTRY.unpack_from(data)
-            number, flags = int.from_bytes(data[28:32], "little"), int.from_bytes(data[40:44], "little")
-            sound = kind in _KINDS and 32 <= header <= _LARGEST_HEADER and number <= _LONGEST_SM  # noqa: PLR2004 - its fields
-            if not sound or header + size > left:
+            entry = read_entry(data)
+            if entry is None or not entry.capability or entry.size > left:
                 return  # the number stood there by chance: go on looking right behind it
-            yield from self._skip(header + size)
-            left -= header + size
-            self.sizes[capability(number, flags), _KINDS[kind]] += header + size
+            yield from self._skip(entry.size)
+            left -= entry.size
+            self.sizes[entry.capability, entry.kind] += entry.size
 
     def _skip(self, count: int) -> Generator[None, None, None]:
         while count:
