@@ -1,6 +1,6 @@
 """A resolution that failed, as a finding: who asks for what, where, in uv's own words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from layerwright.conflicts.demands import Demand, clash, demands_of, way_to
 from layerwright.core.errors import ResolveError
@@ -30,7 +30,6 @@ def resolution_finding(
     asked: Asked,
     place: Location,
     source: str = "uv",
-    fixes: Iterable[Fix] = (),
 ) -> Finding:
     """The finding for a failed resolution.
 
@@ -41,7 +40,6 @@ def resolution_finding(
         asked: what the cell and its parents ask for.
         place: of the cell.
         source: name of the resolver, with its version.
-        fixes: repairs that were tried.
     """
     first, _, said = error.what.partition("\n")
     demands = demands_of(said)
@@ -65,7 +63,7 @@ def resolution_finding(
         message=message,
         where=Place(location=where, image=cell),
         evidence=tuple(evidence),
-        fix=(*fixes, *advice),
+        fix=tuple(advice),
         members=tuple(members),
     )
 

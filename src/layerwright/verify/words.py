@@ -11,16 +11,16 @@ __all__ = ["listed", "plural", "short", "whence"]
 _SHOWN = 4
 
 
-def listed(names: Sequence[str], most: int = _SHOWN) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names for a sentence: ``a, b and 3 more``."""
-    if len(names) <= most:
+    if len(names) <= _SHOWN:
         return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
-    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return f"{', '.join(names[: _SHOWN - 1])} and {len(names) - _SHOWN + 1} more"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, one: str) -> str:
     """A number with its noun: ``1 file``, ``3 files``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one if count == 1 else one + 's'}"
 
 
 def short(path: str) -> str:
