@@ -14,7 +14,6 @@ from typing import Protocol
 
 from layerwright.core.errors import EngineError
 from layerwright.host.environment import HostEnvironment
-from layerwright.registry.docker_config import config_folder, read_config
 
 __all__ = [
     "Answer",
@@ -298,7 +297,7 @@ def find_endpoint(host: HostEnvironment) -> Endpoint:
     if address := variables.get("DOCKER_HOST", ""):
         certificates = None
         if variables.get("DOCKER_TLS_VERIFY") or variables.get("DOCKER_TLS"):
-            folder = variables.get("DOCKER_CERT_PATH", "") or str(config_folder(host))
+            folder = variables.get("DOCKER_CERT_PATH", "") or str(_client_folder(host))
             certificates = Path(folder)
         return _checked(
             Endpoint(
@@ -308,7 +307,7 @@ def find_endpoint(host: HostEnvironment) -> Endpoint:
                 source="DOCKER_HOST",
             )
         )
-    context = variables.get("DOCKER_CONTEXT", "") or str(read_config(host).get("currentContext", ""))
+    context = variables.get("DOCKER_CONTEXT", "") or _current_context(host)
     if context and context != "default":
         return _checked(_context_endpoint(host, context))
     candidates = [_DEFAULT_SOCKET]
@@ -320,12 +319,25 @@ def find_endpoint(host: HostEnvironment) -> Endpoint:
     return Endpoint(address=f"unix://{_DEFAULT_SOCKET}")
 
 
+def _client_folder(host: HostEnvironment) -> Path:
+    """Folder of Docker's client configuration; as ``registry.docker_config`` has it, without that room's cost."""
+    return Path(host.variables.get("DOCKER_CONFIG", "") or host.home / ".docker")
+
+
+def _current_context(host: HostEnvironment) -> str:
+    if not (_client_folder(host) / "config.json").exists():
+        return ""
+    from layerwright.registry.docker_config import read_config  # noqa: PLC0415 - start-up
+
+    return str(read_config(host).get("currentContext", ""))
+
+
 def _context_endpoint(host: HostEnvironment, name: str) -> Endpoint:
     """Read a context as ``docker context`` stores it: a folder named by the sha256 of the name."""
     import hashlib  # noqa: PLC0415  start-up
 
     digits = hashlib.sha256(name.encode()).hexdigest()
-    contexts = config_folder(host) / "contexts"
+    contexts = _client_folder(host) / "contexts"
     try:
         document = json.loads((contexts / "meta" / digits / "meta.json").read_bytes())
         settings = document["Endpoints"]["docker"]
