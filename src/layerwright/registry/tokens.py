@@ -132,7 +132,10 @@ class Authorizer:
             query = [("service", challenge.service)] if challenge.service else []
             query += [("scope", scope) for scope in wanted]
             account = (
-                (self.credentials.user.encode(), self.credentials.password.encode())  # UTF-8, as Docker has it
+                (
+                    self.credentials.user.encode(),
+                    self.credentials.password.encode(),
+                )  # UTF-8, as Docker has it
                 if self.credentials.password
                 else None
             )

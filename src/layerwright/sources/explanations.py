@@ -27,7 +27,9 @@ _UNREACHED: Final = (
     "lack of valid authentication credentials",
 )
 _GLYPHS: Final = re.compile("^\\s*(?:\N{MULTIPLICATION SIGN}|╰─▶|├─▶|│)?\\s?")
-_EXPLAIN: Final = "`layerwright explain conflict` shows who asks for what, and what the resolver would take instead"
+_EXPLAIN: Final = (
+    "`layerwright explain conflict` shows who asks for what, and what the resolver would take instead"
+)
 _PREFIX: Final = re.compile(r"^(error|cause|hint|warning):\s*", re.IGNORECASE)
 
 

@@ -176,7 +176,8 @@ def test_options_named_alone_exist(page):
 
 
 OTHERS = frozenset({
-    "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--group-add", "--prerelease",
+    "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--group-add",
+    "--prerelease",
     "--privileged", "--python-platform", "--python-version", "--runtime", "--secret", "--shm-size", "--ssh",
     "--target", "--user", "--userns",
 })  # fmt: skip

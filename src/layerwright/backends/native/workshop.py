@@ -30,7 +30,9 @@ __all__ = ["Guard", "Workshop"]
 class Guard(Protocol):
     """Judges an image before it gets its names."""
 
-    def __call__(self, cell: "CellPlan", image: "Image", made: "Sequence[tuple[Node, NodeResult]]", /) -> None:
+    def __call__(
+        self, cell: "CellPlan", image: "Image", made: "Sequence[tuple[Node, NodeResult]]", /
+    ) -> None:
         """Raise to have the cell fail.
 
         Args:
