@@ -386,7 +386,7 @@ def _own_texts(cell: CellPlan) -> list[tuple[str, str]]:
         match step:
             case SetConfig():
                 texts += [(f"env {name}", f"{name}={value}") for name, value in step.env.items()]
-                texts += [(f"label {name}", value) for name, value in step.labels.items()]
+                texts += [(f"label {name}", f"{name}={value}") for name, value in step.labels.items()]
                 texts += [("entrypoint", part) for part in step.entrypoint]
                 texts += [("cmd", part) for part in step.command]
             case RunCommand(keep=True):

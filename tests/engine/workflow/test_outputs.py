@@ -85,7 +85,7 @@ def test_a_layout_for_skopeo(app: Project, name: str, tmp_path: Path, tool: Call
     assert seen["Layers"] == [layer["digest"] for layer in image["layers"]]
     assert "GREETING=你好" in seen["Env"]
     config = json.loads(call(skopeo, "inspect", "--config", f"oci:{layout}:{name}:1"))
-    assert config["config"]["Entrypoint"] == ["python", "/opt/code/main.py"]
+    assert config["config"]["Entrypoint"] == ["/.layerwright/entry", "python", "/opt/code/main.py"]
     assert [one["created_by"] for one in config["history"] if "empty_layer" not in one] == [
         layer["created_by"] for layer in image["layers"]
     ]

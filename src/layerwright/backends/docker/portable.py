@@ -248,7 +248,7 @@ def _entry(parts: Parts) -> list[str]:
         ),
         "FROM system AS entry",
         "USER root",
-        f"RUN mkdir {folder}",
+        f"RUN mkdir -p {folder}",
         write_file(entry_program().splitlines(), ENTRY_PATH, executable=True),
     ]
 
