@@ -127,6 +127,48 @@ def test_cudnn_8_beside_onnxruntime_for_cudnn_9(command: Command, make: Make) ->
     assert errors(judged(command, make(ort, cudnn("9", "9.5.1.17"), labels=labels, name="nine"))) == set()
 
 
+def test_a_nvjitlink_older_than_its_user(command: Command, make: Make) -> None:
+    name = "libnvJitLink.so.12"
+    torch = dist(
+        "torch",
+        "2.5.1",
+        files={
+            "torch/_C.cpython-311-x86_64-linux-gnu.so": Elf(
+                needed=("libcusparse.so.12", "libc.so.6"), runpath="$ORIGIN/../nvidia/cusparse/lib"
+            )
+        },
+    )
+    user = torch | dist(
+        "nvidia-cusparse-cu12",
+        "12.3.1.170",
+        files={
+            "nvidia/cusparse/lib/libcusparse.so.12": Elf(
+                soname="libcusparse.so.12",
+                needed=(name, "libc.so.6"),
+                runpath="$ORIGIN/../../nvjitlink/lib",
+                versions={name: (name, "__nvJitLinkComplete_12_4")},
+            )
+        },
+    )
+
+    def linker(version: str, *defines: str) -> dict[str, Content]:
+        files = {
+            f"nvidia/nvjitlink/lib/{name}": Elf(soname=name, needed=("libc.so.6",), defines=(name, *defines))
+        }
+        return dist("nvidia-nvjitlink-cu12", version, files=files)
+
+    old = linker("12.1.105", "__nvJitLinkComplete_12_1")
+    done = judged(command, make(user, old, name="old"), status=1)
+    assert errors(done) == {"LW-SYMBOL-VERSION"}
+    (finding,) = findings(done)
+    for text in ("nvidia-cusparse-cu12 12.3.1.170", "__nvJitLinkComplete_12_4", "12.1.105"):
+        assert text in finding["message"]
+    assert finding["evidence"]
+    assert finding["fix"]
+    new = linker("12.4.127", "__nvJitLinkComplete_12_1", "__nvJitLinkComplete_12_4")
+    assert errors(judged(command, make(user, new, name="new"))) == set()
+
+
 def test_a_torch_that_pip_swapped_after_the_build(command: Command, make: Make) -> None:
     def torch(version: str, **options: str) -> dict[str, Content]:
         return dist("torch", version, files={"torch/version.py": version.encode()}, **options)
