@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . tools/lib.sh
 
 install_packages mmdebstrap debian-archive-keyring ca-certificates uidmap runc crun \
-  docker.io containerd skopeo docker-registry podman conmon catatonit busybox-static shellcheck apache2-utils graphviz git \
+  docker.io containerd skopeo docker-registry podman conmon tini busybox-static shellcheck apache2-utils graphviz git \
   iproute2 openssl gcc libc6-dev chromium fonts-dejavu-core
 make_environment .venv
 .venv/bin/uv pip install --quiet --python .venv/bin/python --editable . --group dev

@@ -28,15 +28,16 @@ Runner = Callable[..., Completed]
 _QUICK: Final = 60.0
 _PULL_SECONDS: Final = 3600.0
 _ABSENT: Final = 1
+# Static programs, so that they run in any image (Debian's plain ``tini`` is not one). Unlike Podman's own catatonit,
+# which ends with 1 (0.1.7, seen), they end with 127 when the image has no such program, as Docker does.
+_INITS: Final = ("tini-static", "docker-init")
 # Where podman looks by itself (containers-common, ``init_path``; distributions put the program elsewhere).
-_INITS: Final = (
+_OWN_INITS: Final = (
     "/usr/libexec/podman/catatonit",
     "/usr/lib/podman/catatonit",
     "/usr/local/libexec/podman/catatonit",
     "/usr/local/lib/podman/catatonit",
 )
-# Static programs, so that they run in any image; Debian's ``tini`` is not one.
-_OTHER_INITS: Final = ("catatonit", "tini-static", "docker-init")
 
 
 class Podman(Struct, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class Podman(Struct, frozen=True, kw_only=True):
         host: its environment is the client's.
         rootless: it runs without root, in the caller's user namespace.
         runtime: ``runc`` or ``crun``; empty when it was not asked.
-        init: the program that is to be PID 1 where Podman would not find one by itself; empty for its own.
+        init: the program that is to be PID 1; empty for Podman's own.
     """
 
     program: Path
@@ -165,10 +166,10 @@ def find_podman(host: HostEnvironment, *, runner: Runner = run) -> Podman:
 
 
 def _init(host: HostEnvironment) -> str:
-    if any(os.access(path, os.X_OK) for path in _INITS):
-        return ""
-    for name in _OTHER_INITS:
+    for name in _INITS:
         program = find_program(name, host.path)
         if program is not None:
             return str(program)
-    return ""
+    if any(os.access(path, os.X_OK) for path in _OWN_INITS):
+        return ""
+    return str(find_program("catatonit", host.path) or "")

@@ -71,17 +71,15 @@ else
 fi
 """
 _INIT: Final = """\
-# Podman's own init is a package of its own on some systems; these are static programs that serve as well.
+# Podman's own init is a package of its own on some systems, and hides that a program is missing; these do not.
 case ${engine##*/} in
   podman)
-    if ! [ -x /usr/libexec/podman/catatonit ] && ! [ -x /usr/lib/podman/catatonit ]; then
-      for candidate in catatonit tini-static docker-init; do
-        if init=$(command -v "$candidate"); then
-          set -- --init-path "$init" "$@"
-          break
-        fi
-      done
-    fi
+    for candidate in tini-static docker-init; do
+      if init=$(command -v "$candidate"); then
+        set -- --init-path "$init" "$@"
+        break
+      fi
+    done
     ;;
 esac
 """
