@@ -35,7 +35,12 @@ class Context(Struct, frozen=True, kw_only=True):
         host = HostEnvironment.gather(variables)
         # Podman makes a namespace of its own for the caller, which works from outside of ours only.
         apart = getattr(options, "makes_images", False) and getattr(options, "engine", "") != "podman"
+        outside = None
         if host.uid != 0 and apart:
+            if _uses_podman(options):
+                from layerwright.host.outside import Outside  # noqa: PLC0415 - for ordinary users only
+
+                outside = Outside.start()
             from layerwright.sandbox.namespace import enter_namespace  # noqa: PLC0415 - for ordinary users only
 
             # Early, while there is one thread: the store's trees belong to many users, as images do.
@@ -52,8 +57,15 @@ class Context(Struct, frozen=True, kw_only=True):
             spec_file=Path(file) if file else None,
             store_root=Path(store).absolute() if store else _default_store(),
             offline=getattr(options, "offline", False) or variables.get("LAYERWRIGHT_OFFLINE") == "1",
+            outside=outside,
         )
         return cls(terminal=terminal, reporter=reporter, session=session)
+
+
+def _uses_podman(options: argparse.Namespace) -> bool:
+    """Whether a command that works inside of our namespace needs Podman, which works outside."""
+    outputs = getattr(options, "output", None)
+    return getattr(options, "backend", "") == "podman" or (isinstance(outputs, list) and "podman" in outputs)
 
 
 def _current_folder() -> Path:

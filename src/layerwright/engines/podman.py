@@ -4,6 +4,7 @@ By its command line: there is no daemon to talk to, and the API service would ha
 20 to 50 ms.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from msgspec import Struct
 
 from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved, Reporter
+from layerwright.engines.client import Build
+from layerwright.engines.docker import LocalImage
 from layerwright.engines.loopback import serve
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
@@ -28,6 +31,7 @@ Runner = Callable[..., Completed]
 _QUICK: Final = 60.0
 _PULL_SECONDS: Final = 3600.0
 _ABSENT: Final = 1
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 # Static programs, so that they run in any image (Debian's plain ``tini`` is not one). Unlike Podman's own catatonit,
 # which ends with 1 (0.1.7, seen), they end with 127 when the image has no such program, as Docker does.
 _INITS: Final = ("tini-static", "docker-init")
@@ -62,6 +66,12 @@ class Podman(Struct, frozen=True, kw_only=True):
     def keeps_groups(self) -> bool:
         """Whether the caller's groups can stay in force without root; crun alone can."""
         return self.runtime == "crun"
+
+    @property
+    def platform(self) -> str:
+        """``linux/amd64``: that of this machine."""
+        machine = os.uname().machine
+        return f"linux/{_ARCHITECTURES.get(machine, machine)}"
 
     def has(self, identifier: Digest) -> bool:
         """Whether there is an image of this id, which is its config's digest.
@@ -128,6 +138,90 @@ class Podman(Struct, frozen=True, kw_only=True):
             EngineError: Podman refuses.
         """
         self._ask(["tag", identifier.hex, *references])
+
+    def inspect(self, identifier: Digest) -> LocalImage | None:
+        """An image by its id, or None when Podman does not have it.
+
+        Raises:
+            EngineError: Podman fails.
+        """
+        if not self.has(identifier):
+            return None
+        shown = self._ask(["image", "inspect", identifier.hex]).stdout
+        try:
+            (document,) = json.loads(shown)
+            return LocalImage(
+                identifier=Digest.parse(f"sha256:{document['Id']}"),
+                references=tuple(document.get("RepoTags") or ()),
+                layers=tuple(Digest.parse(text) for text in document["RootFS"].get("Layers") or ()),
+                config=document.get("Config") or {},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EngineError(f"Podman's description of image {identifier.short} cannot be read") from error
+
+    def save(self, identifier: Digest, file: Path) -> None:
+        """Write an image as a docker archive.
+
+        Raises:
+            EngineError: Podman refuses.
+        """
+        words = ["save", "--quiet", "--format=docker-archive", f"--output={file}", identifier.hex]
+        self._ask(words, timeout=_PULL_SECONDS)
+
+    def remove(self, identifier: Digest, *, parents: bool) -> None:
+        """Remove an image, and with ``parents`` those below it that have no name; no image is no error.
+
+        Raises:
+            EngineError: a container uses it.
+        """
+        if self.has(identifier):
+            self._ask(["image", "rm", *([] if parents else ["--no-prune"]), identifier.hex])
+
+    def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None] | None = None) -> Digest:
+        """Build an image; returns its id.
+
+        Args:
+            wanted: what to build; its bases must be here under names with a host.
+            scratch: folder for the image id.
+            on_line: gets the progress, line by line.
+
+        Raises:
+            EngineError: the build failed; the message has its last lines.
+        """
+        result = scratch / "image-id"
+        argv = [
+            str(self.program),
+            "build",
+            "--pull=never",
+            "--format=oci",
+            # Labels and variables are those of the plan and no other.
+            "--identity-label=false",
+            "--http-proxy=false",
+            f"--iidfile={result}",
+            f"--file={wanted.dockerfile}",
+        ]
+        argv += [f"--network={wanted.network}"] if wanted.network != "default" else []
+        argv += [f"--platform={wanted.platform}"] if wanted.platform else []
+        argv += [f"--target={wanted.target}"] if wanted.target else []
+        argv += ["--layers"] if wanted.cache else ["--no-cache"]
+        argv += [f"--tag={reference}" for reference in wanted.references]
+        argv += [f"--secret=id={name},src={file}" for name, file in (wanted.secrets or {}).items()]
+        argv.append(str(wanted.context))
+        try:
+            self.runner(
+                argv,
+                env={
+                    name: value
+                    for name, value in self.host.variables.items()
+                    if not self.host.seen.stands_in(value)
+                },
+                timeout=wanted.timeout,
+                on_line=on_line,
+                masked=wanted.masked,
+            )
+        except ProcessError as error:
+            raise EngineError(f"podman could not build the image\n{error.what}", hint=error.hint) from error
+        return Digest.parse(result.read_text(encoding="ascii").strip())
 
     def ask_runtime(self) -> str:
         """The name of its OCI runtime: ``runc``, ``crun``. Takes 0.1 to 0.2 s.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from msgspec import Struct, structs
 
 from layerwright.core.errors import EngineError, RunStartError
-from layerwright.core.events import TaskEnded, TaskStarted, Warned
+from layerwright.core.events import Warned
 from layerwright.oci.digest import Digest
 from layerwright.run.accelerators import Engine
 from layerwright.run.command_line import Dialect
@@ -164,6 +164,7 @@ def _in_podman(
     locked: bool,
 ) -> EngineImage:
     from layerwright.engines.podman import find_podman  # noqa: PLC0415 - start-up
+    from layerwright.workflow.podman import load_into_podman  # noqa: PLC0415 - start-up
 
     podman = find_podman(session.host)
     if start is None or trees is None or not podman.has(Digest.parse(start.config_digest)):
@@ -172,7 +173,7 @@ def _in_podman(
         else:
             _, image = build_one(session, names, locked=locked, whole=True)
             extracted(session, image, system=True)
-            _bring(session, image, podman)
+            load_into_podman(session, image, podman)
         start = recall_start(session, names)
         if start is None:
             raise RunStartError("the project changed while its image was built", hint="run it again")
@@ -185,30 +186,6 @@ def _in_podman(
         processors=os.cpu_count() or 1,
         podman=podman,
     )
-
-
-def _bring(session: Session, image: "BuiltImage", podman: "Podman") -> None:
-    from layerwright.backends.native.blobs import StoreBlobs  # noqa: PLC0415 - start-up
-
-    title = f"{image.references[0]} into Podman"
-    task = f"load:{title}"
-    session.reporter(
-        TaskStarted(
-            task=task, title=title, kind="load", total_bytes=sum(layer.tar_size for layer in image.layers)
-        )
-    )
-    try:
-        podman.bring(
-            image.image,
-            StoreBlobs(session.store, image.layers),
-            image.references,
-            reporter=session.reporter,
-            task=task,
-        )
-    except BaseException:
-        session.reporter(TaskEnded(task=task, failed=True))
-        raise
-    session.reporter(TaskEnded(task=task))
 
 
 def _bring_from_namespace(

@@ -20,6 +20,7 @@ __all__ = [
     "DockerOutput",
     "LayoutOutput",
     "Output",
+    "PodmanOutput",
     "RegistryOutput",
     "deliver",
     "load_into_docker",
@@ -48,13 +49,18 @@ class DockerOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodmanOutput:
+    """The caller's Podman."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryOutput:
     """A registry: ``prefix`` stands before the image's name, empty when the name says it all."""
 
     prefix: str = ""
 
 
-Output = LayoutOutput | ArchiveOutput | DockerOutput | RegistryOutput
+Output = LayoutOutput | ArchiveOutput | DockerOutput | PodmanOutput | RegistryOutput
 
 
 def parse_outputs(texts: Sequence[str], *, folder: Path) -> tuple[Output, ...]:
@@ -75,12 +81,14 @@ def _parse(text: str, folder: Path) -> Output:
             return ArchiveOutput(file=None if rest == "-" else folder / rest)
         case "docker" if not rest:
             return DockerOutput()
+        case "podman" if not rest:
+            return PodmanOutput()
         case "registry":
             return RegistryOutput(prefix=rest.strip("/"))
         case _:
             raise UsageError(
                 f"{text!r} is no output",
-                hint="write oci:DIR, docker-archive:FILE, docker, registry or registry:HOST[:PORT][/PATH]",
+                hint="write oci:DIR, docker-archive:FILE, docker, podman, registry or registry:HOST[:PORT][/PATH]",
             )
 
 
@@ -106,6 +114,8 @@ def deliver(session: Session, images: Sequence[BuiltImage], outputs: Sequence[Ou
                 for image in images:
                     load_into_docker(session, image)
                     lines += [f"docker {reference}" for reference in image.references]
+            case PodmanOutput():
+                lines += _to_podman(session, images)
             case RegistryOutput(prefix=prefix):
                 lines += _to_registry(session, images, prefix)
             case _:
@@ -206,6 +216,15 @@ def load_into_docker(session: Session, image: BuiltImage) -> None:
             reporter=session.reporter,
             task=task,
         )
+
+
+def _to_podman(session: Session, images: Sequence[BuiltImage]) -> list[str]:
+    from layerwright.workflow.podman import load_into_podman, podman_of  # noqa: PLC0415 - start-up
+
+    podman = podman_of(session)
+    for image in images:
+        load_into_podman(session, image, podman)
+    return [f"podman {reference}" for image in images for reference in image.references]
 
 
 def _moved(session: Session, task: str, amount: int) -> None:

@@ -13,6 +13,7 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.spec.model import Spec
 
 if TYPE_CHECKING:
+    from layerwright.host.outside import Outside
     from layerwright.lock.model import Lock
     from layerwright.store import Store
 
@@ -34,6 +35,8 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
         spec_file: the spec when it was named, else None.
         store_root: folder of the store.
         offline: nothing may be asked of the network.
+        outside: starts programs outside of the user namespace that this process has entered; None when it has not,
+            or nothing is to be started there.
     """
 
     host: HostEnvironment
@@ -42,6 +45,7 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
     spec_file: Path | None
     store_root: Path
     offline: bool
+    outside: "Outside | None" = None
 
     @cached_property
     def store(self) -> "Store":

@@ -1,4 +1,4 @@
-"""One plan, two backends, one file tree: docs/explanation/oracle.md has the differences that are allowed."""
+"""One plan, three backends, one file tree: docs/explanation/oracle.md has the differences that are allowed."""
 
 import csv
 import io
@@ -7,17 +7,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from layerwright.backends.docker.build import DockerBackend
+from layerwright.backends.docker.build import DockerfileBackend, EngineImage
+from layerwright.backends.docker.builders import Builder, DockerBuilder, PodmanBuilder
 from layerwright.backends.native.blobs import StoreBlobs
 from layerwright.core.errors import EngineError
 from layerwright.core.events import SilentReporter
-from layerwright.engines.docker import DockerEngine, find_docker
+from layerwright.engines.client import find_builder
+from layerwright.engines.docker import find_docker
+from layerwright.engines.podman import find_podman
 from layerwright.host.environment import HostEnvironment
 from layerwright.oci.fields import Fields
 from layerwright.oci.media import CONFIG_LIMIT
 from layerwright.workflow.build import BuildRequest, Built, build_prepared, prepare
 from layerwright.workflow.session import Session
 from layerwright.workflow.workshop import make_workshop
+from support.podman import settings_file, tree_in_podman
 from support.trees import Tree, differences, file_in_tree, tree_in_docker, tree_of_layers
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.timeout(600)]
@@ -59,12 +63,15 @@ env = "LAYERWRIGHT_TEST_TOKEN"
 '''
 
 
-@pytest.fixture(scope="module")
-def engine() -> DockerEngine:
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def builder(request: pytest.FixtureRequest, session: Session) -> Builder:
     try:
-        return find_docker(HostEnvironment.gather(os.environ))
+        if request.param == "podman":
+            return PodmanBuilder(podman=find_podman(session.host))
+        engine = find_docker(session.host)
+        return DockerBuilder(engine=engine, client=find_builder(session.host), host=session.host)
     except EngineError as error:
-        pytest.skip(f"no Docker engine answers: {error}")
+        pytest.skip(f"no {request.param} here: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         '[project]\nname = "own"\nversion = "1"\ndescription = "ours"\nscripts = {own-program = "own:main"}\n'
         '[build-system]\nrequires = ["flit_core>=3.12,<4"]\nbuild-backend = "flit_core.buildapi"\n'
     )
-    host = HostEnvironment.gather({**os.environ, "LAYERWRIGHT_TEST_TOKEN": "very-secret"})
+    settings = str(settings_file(root))
+    host = HostEnvironment.gather(
+        {**os.environ, "LAYERWRIGHT_TEST_TOKEN": "very-secret", "CONTAINERS_CONF": settings}
+    )
     return Session(
         host=host,
         reporter=SilentReporter(),
@@ -98,19 +108,26 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 @pytest.fixture(scope="module")
-def native(session: Session, engine: DockerEngine) -> Built:
+def native(session: Session) -> Built:
     return build_prepared(session, prepare(session, BuildRequest(images=())))
 
 
 @pytest.fixture(scope="module")
-def trees(native: Built, session: Session, engine: DockerEngine) -> Iterator[tuple[Tree, Tree]]:
-    backend = DockerBackend(make_workshop(session, native.spec), engine)
+def made(native: Built, session: Session, builder: Builder) -> Iterator[EngineImage]:
+    backend = DockerfileBackend(make_workshop(session, native.spec), builder)
     assert backend.unsupported(native.plan) == {}
-    made = backend.build(native.plan.cells[0])
+    image = backend.build(native.plan.cells[0])
+    yield image
+    builder.remove(image.identifier, steps=False)
+
+
+@pytest.fixture(scope="module")
+def trees(native: Built, session: Session, builder: Builder, made: EngineImage) -> tuple[Tree, Tree]:
     (image,) = native.outcome.images
     ours = tree_of_layers(image.image, StoreBlobs(session.store, image.layers))
-    yield ours, tree_in_docker(engine, made.references[0])
-    engine.remove(made.references[0])
+    if isinstance(builder, DockerBuilder):
+        return ours, tree_in_docker(builder.engine, made.references[0])
+    return ours, tree_in_podman(made.identifier.hex, dict(session.host.variables))
 
 
 def test_the_trees_are_equal(trees: tuple[Tree, Tree]) -> None:
@@ -123,7 +140,7 @@ def test_the_trees_are_equal(trees: tuple[Tree, Tree]) -> None:
             return ours[path].mode == theirs[path].mode == 0o755
         if path in records:  # the rows of these scripts
             return rows(ours, path) == rows(theirs, path)
-        return path == "run/secrets"  # where BuildKit had mounted them
+        return path == "run/secrets"  # where they were mounted
 
     assert differences(ours, theirs, allowed=allowed) == []
     assert len(ours) > 5000
@@ -137,14 +154,14 @@ def rows(tree: Tree, path: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text)) if "/bin/" not in row[0]]
 
 
-def test_the_configs_say_the_same(native: Built, trees: tuple[Tree, Tree], engine: DockerEngine) -> None:
+def test_the_configs_say_the_same(native: Built, made: EngineImage, builder: Builder) -> None:
     (image,) = native.outcome.images
     ours = Fields.parse(image.image.config, what="the config", limit=CONFIG_LIMIT).child("config").values
-    made = engine.inspect(image.references[0])
-    assert made is not None
+    theirs = builder.inspect(made.identifier)
+    assert theirs is not None
     for key in ("Entrypoint", "Cmd", "WorkingDir", "Labels"):
-        assert made.config[key] == ours[key], key
-    assert sorted(made.config["Env"]) == sorted(ours["Env"])
+        assert theirs.config[key] == ours[key], key
+    assert sorted(theirs.config["Env"]) == sorted(ours["Env"])
 
 
 def test_no_secret_is_left(trees: tuple[Tree, Tree]) -> None:

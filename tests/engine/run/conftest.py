@@ -15,6 +15,7 @@ import pytest
 
 from support.command import Command, Done, new_project
 from support.other_user import as_user, new_user
+from support.podman import settings_file
 
 SPEC = """\
 [images.app]
@@ -53,15 +54,6 @@ run = { gpus = "all" }
 from = "image:app"
 accelerator = "mthreads"
 run = { gpus = "device=0,1" }
-"""
-
-# What works for Podman on machines of both control group versions, and below the limits of a container.
-CONTAINERS_CONF = """\
-[containers]
-default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
-[engine]
-runtime = "{runtime}"
-cgroup_manager = "cgroupfs"
 """
 
 
@@ -148,9 +140,7 @@ def settings(everybodys: Path) -> Callable[[str], Path]:
     folder.mkdir()
 
     def write(runtime: str) -> Path:
-        file = folder / f"{runtime}.conf"
-        file.write_text(CONTAINERS_CONF.format(runtime=runtime), encoding="utf-8")
-        return file
+        return settings_file(folder, runtime)
 
     return write
 

@@ -1,6 +1,6 @@
-"""Building a plan with Docker: the base loaded into the engine, a context out of the store, one ``docker build``.
+"""Building a plan with Docker or Podman: the base brought into the engine, a context out of the store, one build.
 
-Only what a Dockerfile does well is left to Docker: packages, wheels, bytecode, commands. Everything is in the context,
+Only what a Dockerfile does well is left to them: packages, wheels, bytecode, commands. Everything is in the context,
 so the steps have no network unless a command asks for it, and no credential ever comes near the build.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from layerwright.backends.docker.builders import Builder
 from layerwright.backends.docker.context import make_context
 from layerwright.backends.docker.dockerfile import IMAGE_STAGE, SMOKE_STAGE, Dockerfile, write_dockerfile
 from layerwright.backends.native.blobs import StoreBlobs
@@ -22,23 +23,19 @@ from layerwright.backends.native.results import NodeResult, read_result
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
 from layerwright.core.events import OutputLine, Warned
-from layerwright.engines.client import Build, Client, build, find_builder
-from layerwright.engines.delivery import deliver
-from layerwright.engines.docker import DockerEngine
+from layerwright.engines.client import Build
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image, build_image
 from layerwright.oci.platform import Platform
 from layerwright.plan.nodes import make_node
 from layerwright.plan.steps import Base, BuildWheel, CellPlan, Node, Plan, RunCommand, SetConfig, WheelInput
 
-__all__ = ["DockerBackend", "DockerImage"]
-
-_BASE_NAME = "layerwright-base"
+__all__ = ["DockerfileBackend", "EngineImage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DockerImage:
-    """An image that Docker built and holds.
+class EngineImage:
+    """An image that an engine built and holds.
 
     Attributes:
         cell: the cell.
@@ -55,30 +52,28 @@ class DockerImage:
     seconds: float
 
 
-class DockerBackend:
-    """Builds cells with Docker.
+class DockerfileBackend:
+    """Builds cells from Dockerfiles.
 
     Args:
         workshop: store, fetching, secrets: the same as for a native build.
-        engine: where the images go.
-        client: what builds; None looks for one.
+        builder: what runs them, and has the images afterwards.
     """
 
-    def __init__(self, workshop: Workshop, engine: DockerEngine, client: Client | None = None) -> None:
+    def __init__(self, workshop: Workshop, builder: Builder) -> None:
         self.workshop = workshop
-        self.engine = engine
-        self.client = client or find_builder(workshop.host)
+        self.builder = builder
 
     def unsupported(self, plan: Plan) -> Mapping[str, str]:
         """Steps that cannot be done here, by node digest, with the reason; asked before work begins."""
-        own = self.engine.version.platform
+        own = self.builder.platform
         return {
-            cell.nodes[0].digest: f"{cell.cell} is for {cell.platform}, the engine for {own}"
+            cell.nodes[0].digest: f"{cell.cell} is for {cell.platform}, {self.builder.name} for {own}"
             for cell in plan.cells
             if cell.platform != own
         }
 
-    def build(self, cell: CellPlan, *, judge: Callable[[Digest, int], None] | None = None) -> DockerImage:
+    def build(self, cell: CellPlan, *, judge: Callable[[Digest, int], None] | None = None) -> EngineImage:
         """Build a cell; the engine has it under its references afterwards.
 
         Args:
@@ -99,7 +94,7 @@ class DockerBackend:
         fetch_inputs(workshop, cell.nodes)
         built = self._wheels(cell)
         base = realise_base(workshop, base_step)
-        with workshop.task(f"docker:{cell.cell}", f"{cell.cell} with Docker", "image"):
+        with workshop.task(self._task(cell), f"{cell.cell} with {self.builder.name}", "image"):
             below = self._load_base(base, cell.platform)
             environment = image_environment(base_config(workshop, base), dict(config.env))
             dockerfile = write_dockerfile(cell, base=below, environment=environment, built=built)
@@ -108,14 +103,14 @@ class DockerBackend:
                 try:
                     judge(identifier, len(base.layers))
                 except BaseException:
-                    self.engine.remove(str(identifier))
+                    self.builder.remove(identifier, steps=True)
                     raise
             for reference in cell.references:
-                self.engine.tag(str(identifier), reference)
-        made = self.engine.inspect(identifier)
+                self.builder.tag(identifier, reference)
+        made = self.builder.inspect(identifier)
         if made is None:
-            raise BuildError(f"Docker built {cell.cell} but does not have it")
-        return DockerImage(
+            raise BuildError(f"{self.builder.name} built {cell.cell} but does not have it")
+        return EngineImage(
             cell=cell.cell,
             references=cell.references,
             identifier=identifier,
@@ -160,15 +155,10 @@ class DockerBackend:
             if config
             else build_image(layers=layers, platform=wanted)
         )
-        name = f"{_BASE_NAME}:{image.config_digest.hex[:32]}"
-        deliver(
-            self.engine,
-            image,
-            StoreBlobs(self.workshop.store, base.layers),
-            [name],
-            reporter=self.workshop.reporter,
-        )
-        return name
+        return self.builder.bring(image, StoreBlobs(self.workshop.store, base.layers))
+
+    def _task(self, cell: CellPlan) -> str:
+        return f"{self.builder.name.lower()}:{cell.cell}"
 
     def _build(self, cell: CellPlan, dockerfile: Dockerfile) -> Digest:
         workshop = self.workshop
@@ -178,12 +168,12 @@ class DockerBackend:
         if dockerfile.network != "none" and quiet:
             workshop.reporter(
                 Warned(
-                    message=f"with Docker, {len(quiet)} commands of {cell.cell} that did not ask for the network "
-                    "have it, since another one did",
+                    message=f"with {self.builder.name}, {len(quiet)} commands of {cell.cell} that did not ask for "
+                    "the network have it, since another one did",
                     hint="build natively to have each as it says",
                 )
             )
-        task = f"docker:{cell.cell}"
+        task = self._task(cell)
         with workshop.store.scratch() as scratch:
             context = scratch / "context"
             context.mkdir()
@@ -209,18 +199,15 @@ class DockerBackend:
             )
 
             def run(wanted: Build) -> Digest:
-                return build(
+                return self.builder.build(
                     wanted,
-                    client=self.client,
-                    endpoint=self.engine.endpoint,
-                    host=workshop.host,
                     scratch=scratch,
                     on_line=lambda line: workshop.reporter(OutputLine(task=task, line=line)),
                 )
 
             if dockerfile.smoke:  # before the image gets its names
                 smoke = run(replace(wanted, target=SMOKE_STAGE))
-                self.engine.remove(smoke)
+                self.builder.remove(smoke, steps=False)
             return run(wanted)
 
 

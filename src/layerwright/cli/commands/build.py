@@ -23,6 +23,7 @@ Outputs (several may be given; without one the image stays in the store, where `
   oci:DIR              an OCI image layout
   docker-archive:FILE  a file for `docker load`; - is standard output
   docker               the local Docker engine; only layers it lacks are sent
+  podman               your Podman, with root or without; only layers it lacks are sent
   registry             the registry that the image's name says, or registry:HOST[:PORT][/PATH] before the name
 """
 
@@ -45,17 +46,17 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--locked", action="store_true", help="fail when the lock is out of date")
     parser.add_argument(
         "--backend",
-        choices=["native", "docker"],
+        choices=["native", "docker", "podman"],
         default="native",
-        help="what builds: native needs no engine; docker runs a Dockerfile made from the plan",
+        help="what builds: native needs no engine; docker and podman run a Dockerfile made from the plan",
     )
     parser.set_defaults(handler=_build, makes_images=True)
 
 
 def _build(context: Context, options: argparse.Namespace) -> int:
     started = time.monotonic()
-    if options.backend == "docker":
-        return _build_with_docker(context, options)
+    if options.backend != "native":
+        return _build_with_engine(context, options)
     outputs = []
     if options.output:
         from layerwright.workflow.outputs import parse_outputs  # noqa: PLC0415 - start-up
@@ -85,16 +86,17 @@ def _build(context: Context, options: argparse.Namespace) -> int:
     return _tell_failures(context, [(failure.cell, failure.error) for failure in built.outcome.failures])
 
 
-def _build_with_docker(context: Context, options: argparse.Namespace) -> int:
+def _build_with_engine(context: Context, options: argparse.Namespace) -> int:
     from layerwright.workflow.build import BuildRequest  # noqa: PLC0415 - start-up
-    from layerwright.workflow.docker import build_with_docker  # noqa: PLC0415 - start-up
+    from layerwright.workflow.docker import build_with_engine  # noqa: PLC0415 - start-up
 
-    if options.output and options.output != ["docker"]:
+    if options.output and options.output != [options.backend]:
         raise UsageError(
-            "the docker backend leaves images in the engine", hint="leave --output out, or build natively"
+            f"the {options.backend} backend leaves images in {options.backend.capitalize()}",
+            hint="leave --output out, or build natively",
         )
     request = BuildRequest(images=tuple(options.images), locked=options.locked)
-    document, failures = build_with_docker(context.session, request)
+    document, failures = build_with_engine(context.session, request, options.backend)
     _print(context, document)
     return _tell_failures(context, failures)
 
