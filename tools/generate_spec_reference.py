@@ -39,7 +39,7 @@ this order.
 `entrypoint`, `command` and how `run` starts it; its parent's values count for more than `[defaults]`. What the parent
 installs or copies is in the layers below, so `packages`, `apt`, `models`, `copy`, `run` and `smoke` are not repeated,
 and of `[defaults]` only `smoke` and `constraints` apply to a child again. `role`, `name`, `tags`, `prereleases`,
-`exclude-newer` and `bytecode` are each image's own. Once a parent has packages, its children have its Python.
+`exclude-newer`, `bytecode` and `sealed` are each image's own. Once a parent has packages, its children have its Python.
 
 **Matrix.** The cells are the product of the axes, named in the order in which the axes stand in the file:
 `infer-py311-cpu`. A value of the matrix counts for more than the same key elsewhere. `from = "image:NAME"` means the

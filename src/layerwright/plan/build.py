@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.guest import ENTRY_PATH, WRITABLE, cache_folder, entry_program
-from layerwright.lock.model import Lock, LockedCell, LockedSource
+from layerwright.lock.model import Lock, LockedCell, LockedSource, LockedWheel
 from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
+from layerwright.plan.seal import CONSTRAINTS
 from layerwright.plan.steps import (
     PREFIX,
     Base,
@@ -20,10 +21,12 @@ from layerwright.plan.steps import (
     InstallApt,
     InstallEntry,
     InstallPython,
+    InstallSeal,
     InstallWheels,
     Node,
     Plan,
     RunCommand,
+    SealedPackage,
     SetConfig,
     WheelInput,
 )
@@ -100,10 +103,14 @@ class _CellPlanner:
         self.nodes: list[Node] = []
         self.builds: list[Node] = []
         self.python: Node | None = None
+        self.packages = dict[str, SealedPackage]()  # of the environment, parents' too
+        self.seal = InstallSeal(packages=())
         self.system: tuple[str, ...] = ()  # digests of the nodes a build tool or interpreter stands on
         if parent is not None:
             self.nodes = [node for node in parent.nodes if _is_inherited(node)]
             self.python = parent.python
+            self.packages = dict(parent.packages)
+            self.seal = parent.seal
             self.system = parent.system
 
     def _add(self, node: Node) -> Node:
@@ -116,6 +123,7 @@ class _CellPlanner:
         self._python()
         self._entry()
         self._wheels()
+        self._seal()
         self._files()
         self._copies()
         self._runs()
@@ -250,6 +258,30 @@ class _CellPlanner:
         title = f"{first.name} {first.version}" if len(ordered) == 1 else f"{len(ordered)} wheels"
         self._add(make_node(step, inputs, title if part == "files" else f"{title} (bytecode)"))
 
+    def _seal(self) -> None:
+        for package in self.locked.packages:
+            digest = package.sha256 if isinstance(package, LockedWheel) else ""
+            self.packages[package.name] = SealedPackage(
+                name=package.name, version=package.version, sha256=digest
+            )
+        packages = [self.packages[name] for name in sorted(self.packages)] if self.cell.sealed else []
+        step = InstallSeal(packages=tuple(packages))
+        # It changes with every pin, so it stands above all that is installed.
+        if step != self.seal:
+            self.seal = step
+            self._add(make_node(step, (), _seal_title(len(packages))))
+
+    def _env(self) -> dict[str, str]:
+        """The image's variables, those of the seal with them."""
+        env = image_env(self.cell)
+        if self.seal.packages:
+            # uv has no settings of an environment.
+            env.setdefault("UV_CONSTRAINT", CONSTRAINTS)
+            if self.locked.base.kind != "debian":
+                # Bases may set it (NVIDIA's do), and pip takes a variable before its settings.
+                env.setdefault("PIP_CONSTRAINT", CONSTRAINTS)
+        return env
+
     def _files(self) -> None:
         for model in self.cell.models:
             step = FetchFile(
@@ -281,7 +313,7 @@ class _CellPlanner:
             script=item.script,
             secrets=item.secrets,
             network=item.network,
-            env={**image_env(self.cell), **item.env},
+            env={**self._env(), **item.env},
             workdir=self.cell.workdir,
             keep=keep,
             location=item.location,
@@ -295,7 +327,7 @@ class _CellPlanner:
 
     def _config(self) -> None:
         cell = self.cell
-        env = image_env(cell)
+        env = self._env()
         entrypoint = cell.entrypoint
         if self._enters():
             entrypoint = (ENTRY_PATH, *entrypoint)
@@ -310,6 +342,12 @@ class _CellPlanner:
         )
         inputs = tuple(node.digest for node in self.nodes if not isinstance(node.step, BuildWheel))
         self._add(make_node(step, inputs, "config"))
+
+
+def _seal_title(packages: int) -> str:
+    if not packages:
+        return "no seal"
+    return f"seal of {packages} {'package' if packages == 1 else 'packages'}"
 
 
 def _is_content(node: Node) -> bool:

@@ -35,6 +35,7 @@ _COLOURS = {
     "InstallPython": "#e3f8e5",
     "InstallEntry": "#e3f8e5",
     "InstallWheels": "#e3f8e5",
+    "InstallSeal": "#e3f8e5",
     "BuildWheel": "#fff3c4",
     "FetchFile": "#fce5d8",
     "CopyTree": "#fce5d8",

@@ -18,10 +18,12 @@ __all__ = [
     "InstallApt",
     "InstallEntry",
     "InstallPython",
+    "InstallSeal",
     "InstallWheels",
     "Node",
     "Plan",
     "RunCommand",
+    "SealedPackage",
     "SetConfig",
     "Step",
     "WheelInput",
@@ -119,6 +121,25 @@ class InstallWheels(Struct, frozen=True, kw_only=True):
     prefix: str = PREFIX
 
 
+class SealedPackage(Struct, frozen=True, kw_only=True):
+    """A package of the environment as the lock has it; version and digest may be known only once it is built."""
+
+    name: str
+    version: str = ""
+    sha256: str = ""
+
+
+class InstallSeal(Struct, frozen=True, kw_only=True):
+    """Tell pip and ``verify`` inside of the image what was locked (``layerwright.plan.seal``).
+
+    Attributes:
+        packages: all of the environment, parents' too, by name; none opens what a parent sealed.
+    """
+
+    packages: tuple[SealedPackage, ...]
+    prefix: str = PREFIX
+
+
 class FetchFile(Struct, frozen=True, kw_only=True):
     """Put a file with a known digest into the image."""
 
@@ -174,6 +195,7 @@ Step = (
     | InstallEntry
     | BuildWheel
     | InstallWheels
+    | InstallSeal
     | FetchFile
     | CopyTree
     | RunCommand

@@ -289,6 +289,7 @@ class _Expansion:
             entrypoint=adds.last(lambda table: table.entrypoint, above.entrypoint if above else ()),
             command=adds.last(lambda table: table.command, above.command if above else ()),
             bytecode=draft.whole.last(lambda table: table.bytecode, otherwise=True),
+            sealed=draft.whole.last(lambda table: table.sealed, otherwise=True),
             entry_program=draft.whole.last(lambda table: table.entry_program, otherwise=True),
             run_options=adds.run_options(below),
             location=self._reader.location(draft.path),

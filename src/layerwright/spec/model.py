@@ -227,6 +227,7 @@ class Cell(Struct, frozen=True, kw_only=True):
         apt: names, or ``name=version``.
         exclude_newer: RFC 3339 date, empty for none.
         bytecode: compile .pyc files into layers of their own.
+        sealed: pip and uv inside the image keep to the locked versions.
         entry_program: the image starts through layerwright's entry program.
         location: where the image's table stands.
     """
@@ -260,6 +261,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     bytecode: bool = True
+    sealed: bool = True
     entry_program: bool = True
     run_options: RunOptions = field(default_factory=RunOptions)
     location: Location

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member, Place
 from layerwright.oci.config import Settings
+from layerwright.plan.seal import LOCKED, read_locked
 from layerwright.verify.contents import Contents
 from layerwright.verify.loader.closure import DEFAULT_PATH, Closure, close_over
 from layerwright.verify.loader.system import find_system
@@ -87,6 +88,13 @@ class Inspection(Struct, frozen=True, kw_only=True, dict=True):
     def environments(self) -> tuple[Environment, ...]:
         """Its Pythons."""
         return find_environments(self.tree, self.settings.env)
+
+    @cached_property
+    def sealed(self) -> Mapping[str, str]:
+        """Versions that were locked, by what stands in the image; none in images of others."""
+        node = self.tree.find(LOCKED)
+        text = node.entry.text if node is not None else None
+        return {package.name: package.version for package in read_locked(text)} if text else {}
 
     @cached_property
     def closure(self) -> Closure:

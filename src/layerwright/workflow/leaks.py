@@ -29,6 +29,7 @@ from layerwright.plan.steps import (
     InstallApt,
     InstallEntry,
     InstallPython,
+    InstallSeal,
     InstallWheels,
     Node,
     RunCommand,
@@ -357,7 +358,7 @@ def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:
     match step:
         case CopyTree() | RunCommand():
             rules = True
-        case InstallPython() | InstallEntry() | InstallApt():
+        case InstallPython() | InstallEntry() | InstallSeal() | InstallApt():
             rules = False
         case BuildWheel():
             if result.wheel is not None:

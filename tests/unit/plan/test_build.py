@@ -105,6 +105,7 @@ def test_layers_stand_in_the_canonical_order(spec):
         "InstallPython",
         "InstallEntry",
         *["InstallWheels"] * 4,
+        "InstallSeal",
         "SetConfig",
     ]
     parts = [
@@ -116,6 +117,7 @@ def test_layers_stand_in_the_canonical_order(spec):
     assert kinds(infer)[len(base.nodes) - 1 :] == [
         "InstallWheels",
         "InstallWheels",
+        "InstallSeal",
         "CopyTree",
         "RunCommand",
         "RunCommand",
@@ -155,6 +157,8 @@ def test_one_changed_wheel_changes_its_own_nodes_and_what_runs_over_them(spec):
         }
     )
     assert changed == [
+        "InstallSeal:seal of 2 packages",
+        "InstallSeal:seal of 3 packages",
         "InstallWheels:big 1",
         "InstallWheels:big 1 (bytecode)",
         "RunCommand:run make -C /code",

@@ -371,6 +371,31 @@ def test_the_lock_and_what_is_installed(found):
     ]
 
 
+def locked(text: str) -> dict[str, bytes]:
+    return {"opt/venv/share/layerwright/locked.json": text.encode()}
+
+
+def test_b06_what_was_swapped_is_named_without_the_lock(found):
+    layer = torch("2.1.0") | dist("vision", "0.16")
+    text = """{"schema": 1, "packages": {
+        "own": {"version": "", "sha256": ""}, "torch": {"version": "2.1.0+musa", "sha256": "aa"},
+        "vision": {"version": "0.16", "sha256": "bb"}}}"""
+    broken = found(layer | locked(text) | dist("own", "1"))["LW-DECLARED-LOCK"]
+    assert [(finding.level, finding.message) for finding in broken] == [
+        ("error", "torch 2.1.0+musa was locked, and torch 2.1.0 is installed (layer 2 (step 1))")
+    ]
+    assert found(layer | locked(text))["LW-DECLARED-LOCK"][0].message == "own was locked, and is not installed"
+    again = found(layer | locked(text.replace("+musa", "")) | dist("own", "1"), dist("vision", "0.16"))
+    assert [(one.level, one.message) for one in again["LW-DECLARED-LOCK"]] == [
+        ("warning", "vision 0.16 was installed once more after the locked one (layer 3 (step 2))")
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "packages": {"x": {}}}', "[" * 100_000])
+def test_b06_notes_of_another_kind_say_nothing(found, text):
+    assert found(dist("demo") | locked(text)) == {}
+
+
 def test_variables_that_state_versions(found):
     layer = {
         "usr/local/cuda-12.4/lib64/libcudart.so.12.4.127": Elf(soname="libcudart.so.12"),

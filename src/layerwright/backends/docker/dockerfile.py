@@ -19,6 +19,7 @@ from layerwright.plan.steps import (
     InstallApt,
     InstallEntry,
     InstallPython,
+    InstallSeal,
     InstallWheels,
     RunCommand,
     SetConfig,
@@ -118,7 +119,7 @@ class _Writer:
                 pass  # FROM; and wheels are made before, away from the image
             case InstallApt():
                 self._install_apt(digest)
-            case InstallPython() | InstallEntry() | FetchFile() | CopyTree():
+            case InstallPython() | InstallEntry() | InstallSeal() | FetchFile() | CopyTree():
                 folder = f"trees/{len(self._trees)}"
                 self._trees[folder] = digest
                 self.lines.append(f"COPY {paths(f'{folder}/', '/', what='a path')}")

@@ -20,7 +20,8 @@ from layerwright.backends.docker.quoting import comment, shell_word
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.lock.model import LockedSource
-from layerwright.plan.steps import BuildWheel, InstallPython, WheelInput
+from layerwright.plan.seal import seal_files
+from layerwright.plan.steps import BuildWheel, InstallPython, InstallSeal, WheelInput
 from layerwright.spec.model import Index
 
 __all__ = ["PIP", "Environment", "environment_stage", "git_address", "install_pip", "needs_git", "needs_ssh"]
@@ -51,6 +52,7 @@ class Environment:
         builds: packages to be built from sources.
         bytecode: compile it.
         inherited: the parent image has it already; this adds to it.
+        seal: tells pip inside of the image what was locked.
     """
 
     python: InstallPython
@@ -58,6 +60,7 @@ class Environment:
     builds: tuple[BuildWheel, ...]
     bytecode: bool
     inherited: bool = False
+    seal: InstallSeal | None = None
 
 
 def install_pip(step: InstallPython) -> list[str]:
@@ -115,6 +118,8 @@ def environment_stage(
                 ]
             ),
         ]
+    if environment.seal is not None:
+        writer.seal(environment.seal)
     return writer.lines
 
 
@@ -214,6 +219,16 @@ class _Writer:
                 [f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}" for wheel, _ in local],
                 flags=["--no-index --find-links /opt/wheels --only-binary :all:"],
             )
+
+    def seal(self, step: InstallSeal) -> None:
+        """Write down what was locked, where pip inside of the image keeps to it."""
+        self._section(
+            "What was locked: pip in the image keeps to these versions, and `verify` compares with them."
+        )
+        texts = seal_files(step)
+        folders = sorted({f"{step.prefix}/{path.rpartition('/')[0]}" for path in texts if "/" in path})
+        self.lines.append(run([f"mkdir -p {' '.join(folders)}"]))
+        self.lines += [write_file(text.splitlines(), f"{step.prefix}/{path}") for path, text in texts.items()]
 
     def build(self, step: BuildWheel) -> None:
         """Build one package from its sources; what its build needs comes from the default index."""

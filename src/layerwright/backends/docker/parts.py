@@ -15,6 +15,7 @@ from layerwright.plan.steps import (
     InstallApt,
     InstallEntry,
     InstallPython,
+    InstallSeal,
     InstallWheels,
     RunCommand,
     SetConfig,
@@ -53,6 +54,7 @@ class Parts:
     apt: list[InstallApt] = field(default_factory=list)
     python: InstallPython | None = None
     entry: bool = False
+    seal: InstallSeal | None = None
     wheels: list[WheelInput] = field(default_factory=list)
     builds: list[BuildWheel] = field(default_factory=list)
     bytecode: bool = False
@@ -67,7 +69,7 @@ class Parts:
     @property
     def environment(self) -> Environment | None:
         """What the Python environment is made of, or gets; None when nothing is to be done for it."""
-        if self.python is None or (self.inherited and not self.wheels and not self.builds):
+        if self.python is None or (self.inherited and not (self.wheels or self.builds or self.seal)):
             return None
         return Environment(
             python=self.python,
@@ -75,6 +77,7 @@ class Parts:
             builds=tuple(self.builds),
             bytecode=self.bytecode,
             inherited=self.inherited,
+            seal=self.seal,
         )
 
 
@@ -108,6 +111,8 @@ def sort_steps(cell: CellPlan, parent: Parent | None) -> Parts:  # noqa: C901 - 
                 parts.python = step
             case InstallEntry():
                 parts.entry = True
+            case InstallSeal():
+                parts.seal = step
             case BuildWheel():
                 parts.builds.append(step)
             case InstallWheels(part="files"):

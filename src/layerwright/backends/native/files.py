@@ -11,9 +11,10 @@ from layerwright.core.errors import BuildError
 from layerwright.guest import ENTRY_PATH, entry_program
 from layerwright.layers import LayerDigests, scan_tree, tree_layer
 from layerwright.oci.layer import GZIP_LAYER
-from layerwright.plan.steps import CopyTree, FetchFile, InstallPython
+from layerwright.plan.seal import seal_files
+from layerwright.plan.steps import CopyTree, FetchFile, InstallPython, InstallSeal
 
-__all__ = ["copy_tree", "fetch_file", "install_entry", "install_python", "write_blob"]
+__all__ = ["copy_tree", "fetch_file", "install_entry", "install_python", "install_seal", "write_blob"]
 
 
 def write_blob(
@@ -81,6 +82,22 @@ def install_entry(workshop: Workshop) -> NodeResult:
             "layerwright: entry program",
             lambda out: tree_layer(scan, to=ENTRY_PATH, out=out, mode=0o755),
             private=False,
+        )
+
+
+def install_seal(workshop: Workshop, step: InstallSeal) -> NodeResult:
+    """What tells pip and ``verify`` inside of the image what was locked."""
+    with workshop.store.scratch() as scratch:
+        root = scratch / "seal"
+        for path, text in seal_files(step).items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        scan = scan_tree(root, own=True)
+        return write_blob(
+            workshop,
+            "layerwright: seal of the environment",
+            lambda out: tree_layer(scan, to=step.prefix, out=out),
         )
 
 

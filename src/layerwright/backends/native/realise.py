@@ -17,6 +17,7 @@ from layerwright.plan.steps import (
     InstallApt,
     InstallEntry,
     InstallPython,
+    InstallSeal,
     InstallWheels,
     Node,
     RunCommand,
@@ -77,6 +78,10 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.files import install_entry  # noqa: PLC0415 - start-up
 
             return install_entry(workshop)
+        case InstallSeal():
+            from layerwright.backends.native.files import install_seal  # noqa: PLC0415 - start-up
+
+            return install_seal(workshop, step)
         case BuildWheel():
             from layerwright.backends.native.projects import build_wheel  # noqa: PLC0415 - start-up
 

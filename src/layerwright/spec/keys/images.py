@@ -242,6 +242,17 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    sealed: (
+        Annotated[
+            bool,
+            Meta(
+                description="Tell pip and uv inside the image which versions are locked, so that what is installed "
+                "later keeps to them or is refused.",
+                extra_json_schema=default_of(value=True),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     entry_program: (
         Annotated[
             bool,

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level
+from layerwright.plan.seal import LOCKED
+from layerwright.plan.steps import PREFIX
 from layerwright.verify.inspection import Inspection
 
 if TYPE_CHECKING:
@@ -16,7 +18,8 @@ LOCK = Kind(
     code="LW-DECLARED-LOCK",
     title="An installed package is not the one in the lock",
     why="The lock is what was reviewed and checked; the image runs something else.",
-    evidence="layerwright.lock beside the spec, and the metadata installed in the image.",
+    evidence="layerwright.lock beside the spec or what the build noted of it in the image (locked.json), and the "
+    "metadata installed in the image.",
     repair="Build the image again, and find the step that installed the other version.",
 )
 LABEL = Kind(
@@ -45,6 +48,7 @@ def check(image: Inspection) -> Iterator[Finding]:
     """Compare what is declared with what is there."""
     if image.declared is not None:
         yield from _by_lock(image, image.declared)
+    yield from _by_seal(image, image.declared or {})
     stated = {**image.settings.labels, **image.settings.env}
     for variable, (library, what) in _STATED.items():
         if stated.get(variable):
@@ -89,6 +93,58 @@ def _by_lock(image: Inspection, declared: Mapping[str, str]) -> Iterator[Finding
                 fix=[Fix(text="build the image again", command="layerwright build", cost=3)],
                 members=[image.wheel(found)],
             )
+
+
+def _by_seal(image: Inspection, declared: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare with what stands in the image of its lock; what the lock at hand says already is not said twice."""
+    installed = {
+        name: dist
+        for environment in image.environments
+        for name, dist in environment.dists.items()
+        if dist.folder.startswith(f"{PREFIX}/")
+    }
+    sealed_in = image.layer_of(LOCKED)
+    for name, version in sorted(image.sealed.items()):
+        found = installed.get(name)
+        level: Level = "error"
+        if found is None:
+            message = f"{name} {version}".rstrip() + " was locked, and is not installed"
+        elif version and not _same(version, found.version):
+            message = f"{name} {version} was locked, and {found.label} is installed"
+        elif found.layer > sealed_in:
+            message, level = f"{found.label} was installed once more after the locked one", "warning"
+        else:
+            continue
+        if level == "error" and declared.get(name) == version:
+            continue
+        evidence = [
+            Evidence(text=f"{name} {version}".rstrip() + " was locked", source=LOCKED, confidence="metadata")
+        ]
+        if found is not None:
+            message += f" ({image.layer_title(found.layer)})"
+            by = found.installer or "an unnamed installer"
+            evidence.append(
+                Evidence(
+                    text=f"{found.label}, installed by {by}",
+                    source=f"{found.info}/METADATA",
+                    confidence="metadata",
+                )
+            )
+        yield image.finding(
+            LOCK,
+            level,
+            message,
+            path=found.info if found is not None else LOCKED,
+            evidence=evidence,
+            fix=[
+                Fix(
+                    text="put what is to be installed into `packages`, and build again",
+                    command="layerwright build",
+                    cost=3,
+                )
+            ],
+            members=[image.wheel(found)] if found is not None else [],
+        )
 
 
 def _lock(name: str, version: str) -> Evidence:
