@@ -168,14 +168,40 @@ class Podman(Struct, frozen=True, kw_only=True):
         words = ["save", "--quiet", "--format=docker-archive", f"--output={file}", identifier.hex]
         self._ask(words, timeout=_PULL_SECONDS)
 
-    def remove(self, identifier: Digest, *, parents: bool) -> None:
-        """Remove an image, and with ``parents`` those below it that have no name; no image is no error.
+    def remove(self, identifier: Digest, *, steps: bool) -> None:
+        """Remove an image; no image is no error.
+
+        Args:
+            identifier: the image.
+            steps: also the images without a name below and above it, which are the build cache's; without, they
+                stay for the next build.
 
         Raises:
             EngineError: a container uses it.
         """
-        if self.has(identifier):
-            self._ask(["image", "rm", *([] if parents else ["--no-prune"]), identifier.hex])
+        if not steps:
+            if self.has(identifier):
+                self._ask(["image", "rm", "--no-prune", identifier.hex])
+            return
+        for one in (*self._tops(identifier), identifier):
+            if self.has(one):  # each takes those below it along that nothing else stands on
+                self._ask(["image", "rm", one.hex])
+
+    def _tops(self, identifier: Digest) -> tuple[Digest, ...]:
+        """The images without a name that stand on this one and have none upon them."""
+        known = self._ask(["images", "--all", "--quiet", "--no-trunc"]).text.split()
+        form = "{{.Id}} {{len .RepoTags}} {{.Parent}}"
+        rows = self._ask(["image", "inspect", "--format", form, *dict.fromkeys(known)], check=False).text
+        parents = {}
+        for row in rows.splitlines():
+            name, names, parent = (*row.split(), "", "")[:3]
+            if names == "0":
+                parents[name] = parent
+        above = {identifier.hex}
+        while more := {name for name, parent in parents.items() if parent in above} - above:
+            above |= more
+        tops = above - set(parents.values()) - {identifier.hex}
+        return tuple(Digest.parse(f"sha256:{name}") for name in sorted(tops))
 
     def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None] | None = None) -> Digest:
         """Build an image; returns its id.

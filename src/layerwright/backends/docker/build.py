@@ -155,7 +155,8 @@ class DockerfileBackend:
             if config
             else build_image(layers=layers, platform=wanted)
         )
-        return self.builder.bring(image, StoreBlobs(self.workshop.store, base.layers))
+        blobs = StoreBlobs(self.workshop.store, base.layers)
+        return self.builder.bring(image, blobs, self.workshop.reporter)
 
     def _task(self, cell: CellPlan) -> str:
         return f"{self.builder.name.lower()}:{cell.cell}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from layerwright.core.events import Reporter
 from layerwright.engines.client import Build, Client, build
 from layerwright.engines.delivery import deliver
 from layerwright.engines.docker import DockerEngine, LocalImage
@@ -34,7 +35,7 @@ class Builder(Protocol):
     def cache_hint(self) -> str:
         """What removes a step from the engine's build cache, for an error's hint; empty when it is removed."""
 
-    def bring(self, image: Image, blobs: BlobSource) -> str:
+    def bring(self, image: Image, blobs: BlobSource, reporter: Reporter) -> str:
         """Make the engine have a base; returns a name of it that FROM takes, and which stays for the next build."""
 
     def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None]) -> Digest:
@@ -68,10 +69,10 @@ class DockerBuilder:
         """The engine's own."""
         return self.engine.version.platform
 
-    def bring(self, image: Image, blobs: BlobSource) -> str:
+    def bring(self, image: Image, blobs: BlobSource, reporter: Reporter) -> str:
         """Load what the engine lacks."""
         name = _base_name(image)
-        deliver(self.engine, image, blobs, [name])
+        deliver(self.engine, image, blobs, [name], reporter=reporter)
         return name
 
     def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None]) -> Digest:
@@ -117,11 +118,11 @@ class PodmanBuilder:
         """The machine's own: there is no engine elsewhere."""
         return self.podman.platform
 
-    def bring(self, image: Image, blobs: BlobSource) -> str:
+    def bring(self, image: Image, blobs: BlobSource, reporter: Reporter) -> str:
         """Have Podman pull what it lacks."""
         # With the host that Podman gives local names; without it a short name could be looked up elsewhere.
         name = f"localhost/{_base_name(image)}"
-        self.podman.bring(image, blobs, [name])
+        self.podman.bring(image, blobs, [name], reporter=reporter)
         return name
 
     def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None]) -> Digest:
@@ -141,8 +142,8 @@ class PodmanBuilder:
         self.podman.name(identifier, [reference])
 
     def remove(self, identifier: Digest, *, steps: bool) -> None:
-        """Podman's build cache is images without a name below the built one, so that it can go, too."""
-        self.podman.remove(identifier, parents=steps)
+        """Podman's build cache is images without a name, so that it can go, too."""
+        self.podman.remove(identifier, steps=steps)
 
 
 def _base_name(image: Image) -> str:
