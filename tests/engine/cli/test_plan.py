@@ -61,8 +61,8 @@ def test_a_plan_as_json(locked: Project) -> None:
     )
     kinds = [step["kind"] for step in app["steps"]]
     assert kinds == [
-        "Base", "InstallPython", "InstallWheels", "InstallWheels", "InstallWheels", "InstallWheels", "CopyTree",
-        "RunCommand", "RunCommand", "SetConfig",
+        "Base", "InstallPython", "InstallWheels", "InstallWheels", "InstallSeal", "InstallWheels", "InstallWheels",
+        "InstallSeal", "CopyTree", "RunCommand", "RunCommand", "SetConfig",
     ]  # fmt: skip
     assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", step["digest"]) for step in app["steps"])
     shared = [step["digest"] for step in base["steps"] if step["kind"] != "SetConfig"]

@@ -112,6 +112,7 @@ def test_a03_one_value_changed_changes_what_stands_on_it(
     }
     assert {title for title in before if title not in changed} == {
         "InstallWheels small 1.0",
+        "InstallSeal seal of 1 package",
         "CopyTree copy src /src",
     }
 

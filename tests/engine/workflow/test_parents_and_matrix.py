@@ -123,6 +123,7 @@ def test_cells_share_what_is_the_same(project: Project, index: Index) -> None:
     titles = {layer["diff_id"]: layer["created_by"] for layer in images["app-full-cpu"]["layers"]}
     assert sorted(titles[layer] for layer in full - slim) == [
         "layerwright: bytecode extra 1.0",
+        "layerwright: seal of the environment",
         "layerwright: wheels extra 1.0",
     ]
     assert "app-slim-cpu" in project("run", "app", status=2).err
