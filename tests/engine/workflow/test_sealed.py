@@ -1,6 +1,7 @@
 """Environments keep to their lock: pip and uv inside of the image, and ``verify`` where they were talked out of it."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -82,3 +83,25 @@ def test_b06_an_open_environment_is_left_to_pip(app: Project, index: Index) -> N
     app.spec(SPEC.format(x=os.getpid(), more="sealed = false"))
     pip = f"pip install {QUIET} --index-url {index.simple} vision-new"
     assert app("run", "app", "sh", "-c", f"{pip} && {SHOW}").out.endswith("\n2.2.0\n")
+
+
+def test_b06_a_base_of_ours_seals_its_own_packages_alone(app: Project, index: Index, docker: str) -> None:
+    name = f"layerwright-test-sealed-{os.getpid()}"
+    try:
+        named = SPEC.format(x=os.getpid(), more=f'name = "{name}"\ntags = ["base"]')
+        app.spec(named)
+        app("build", "--output", "docker")
+        above = '[images.app]\nfrom = "docker:{name}:base"\nname = "{name}"\npackages = ["torch==2.2.0"]\n'
+        app.spec(above.format(name=name))
+        app("build", "--backend", "docker")
+        version = "import importlib.metadata as m; print(m.version('torch'))"
+        shown = subprocess.run(
+            [docker, "run", "--rm", "--network", "none", f"{name}:1", "python", "-c", version],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert shown.stdout == "2.2.0\n"
+    finally:
+        for tag in ("base", "1"):
+            subprocess.run(
+                [docker, "image", "rm", "--force", f"{name}:{tag}"], capture_output=True, check=False
+            )

@@ -53,7 +53,9 @@ def main() -> int:
     """Install and settle; the exit status is uv's."""
     packages, listed, command = sys.argv[1], sys.argv[2], sys.argv[3:]
     os.umask(0o022)
-    status = subprocess.call(command)
+    # Settings of the base's, such as constraints of another lock, are not for the image's own wheels.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    status = subprocess.call(command, env=env)
     if status != 0:
         return status
     with open(listed, encoding="utf-8") as file:
