@@ -42,6 +42,11 @@ class Outside:
         theirs.close()
         return cls(ours, child)
 
+    def close(self) -> None:
+        """Let the child end."""
+        self._answers.close()
+        self._channel.close()
+
     def run(
         self,
         argv: Sequence[str],
@@ -101,6 +106,7 @@ class Outside:
 
 def _failure(answer: Mapping[str, Any]) -> ProcessError:
     error = ProcessError("", argv=tuple(answer["argv"]), status=answer["status"])
+    error.args = (answer["what"],)
     error.what, error.hint = answer["what"], answer["hint"]
     error.output, error.timed_out = answer["output"], answer["timed_out"]
     return error

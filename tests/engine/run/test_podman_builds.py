@@ -110,10 +110,12 @@ def test_both_ways_give_the_same_files(builder: Place) -> None:
 
 
 def test_an_error_of_a_step_is_told(builder: Place) -> None:
+    text = (builder.folder / "layerwright.toml").read_text(encoding="utf-8")
+    line = text[: text.index("echo before")].count("\n") + 1
     done = builder("build", "failing", "--backend", "podman", status=None, timeout=300)
     assert done.status != 0
     assert "the very reason" in done.err
-    assert "exit 3" in done.err
+    assert f"--> layerwright.toml:{line}:" in done.err
 
 
 def test_a_leak_is_no_image_and_leaves_no_step(builder: Place) -> None:

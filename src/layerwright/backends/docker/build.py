@@ -13,6 +13,7 @@ from msgspec import structs
 from layerwright.backends.docker.builders import Builder
 from layerwright.backends.docker.context import make_context
 from layerwright.backends.docker.dockerfile import IMAGE_STAGE, SMOKE_STAGE, Dockerfile, write_dockerfile
+from layerwright.backends.docker.failures import Progress, place_of
 from layerwright.backends.native.blobs import StoreBlobs
 from layerwright.backends.native.builder import NativeBackend
 from layerwright.backends.native.commands import base_config, told_parts
@@ -21,7 +22,7 @@ from layerwright.backends.native.inputs import fetch_inputs
 from layerwright.backends.native.realise import realise_base
 from layerwright.backends.native.results import NodeResult, read_result
 from layerwright.backends.native.workshop import Workshop
-from layerwright.core.errors import BuildError
+from layerwright.core.errors import BuildError, EngineError
 from layerwright.core.events import OutputLine, Warned
 from layerwright.engines.client import Build
 from layerwright.oci.digest import Digest
@@ -199,12 +200,18 @@ class DockerfileBackend:
                 target=IMAGE_STAGE,
             )
 
+            progress = Progress()
+
+            def on_line(line: str) -> None:
+                progress.read(line)
+                workshop.reporter(OutputLine(task=task, line=line))
+
             def run(wanted: Build) -> Digest:
-                return self.builder.build(
-                    wanted,
-                    scratch=scratch,
-                    on_line=lambda line: workshop.reporter(OutputLine(task=task, line=line)),
-                )
+                try:
+                    return self.builder.build(wanted, scratch=scratch, on_line=on_line)
+                except EngineError as error:
+                    error.where = error.where or place_of(progress.instruction, cell.nodes)
+                    raise
 
             if dockerfile.smoke:  # before the image gets its names
                 smoke = run(replace(wanted, target=SMOKE_STAGE))
