@@ -2,12 +2,15 @@
 
 import io
 import os
+import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from engine.run.conftest import Place, in_empty_folder
+from support.command import finish, processes_with
 from support.trees import Tree, differences, tree_of_tar
 
 pytestmark = pytest.mark.engine
@@ -46,6 +49,9 @@ labels = { "org.example/a b" = "x $y" }
 
 [images.failing]
 run = [{ script = "echo before; echo the very reason >&2; exit 3" }]
+
+[images.slow]
+run = [{ script = "sleep 61.75" }]
 
 [images.leaking]
 run = [{ script = "cat /run/secrets/token > /opt/kept", secrets = ["token"] }]
@@ -116,6 +122,23 @@ def test_an_error_of_a_step_is_told(builder: Place) -> None:
     assert done.status != 0
     assert "the very reason" in done.err
     assert f"--> layerwright.toml:{line}:" in done.err
+
+
+@pytest.mark.parametrize(
+    "builder", ["podman-root"], indirect=True
+)  # without root, Podman 4.3.1 lets it go on
+def test_an_interrupt_leaves_nothing_running(builder: Place) -> None:
+    process = builder.command.start("build", "slow", "--backend", "podman", before=builder.before)
+    deadline = time.monotonic() + 60
+    while not processes_with("sleep 61.75") and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    assert processes_with("sleep 61.75")
+    process.send_signal(signal.SIGINT)
+    done = finish(process, timeout=30)
+    assert done.status == 130, done
+    while processes_with("sleep 61.75") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_with("sleep 61.75") == []
 
 
 def test_a_leak_is_no_image_and_leaves_no_step(builder: Place) -> None:
