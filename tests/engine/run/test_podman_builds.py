@@ -2,20 +2,16 @@
 
 import io
 import os
-import signal
-import time
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from engine.run.conftest import Place, in_empty_folder
-from support.command import finish, processes_with
 from support.trees import Tree, differences, tree_of_tar
 
 pytestmark = pytest.mark.engine
 
-SLOW = f"sleep 61.{os.getpid()}"  # of this session alone
 SPEC = """\
 [project]
 name = "NAME"
@@ -51,9 +47,6 @@ labels = { "org.example/a b" = "x $y" }
 [images.failing]
 run = [{ script = "echo before; echo the very reason >&2; exit 3" }]
 
-[images.slow]
-run = [{ script = "sleep SLOW" }]
-
 [images.leaking]
 run = [{ script = "cat /run/secrets/token > /opt/kept", secrets = ["token"] }]
 smoke = ["test -f /opt/kept"]
@@ -71,7 +64,7 @@ def builder(
     place = in_empty_folder(person, f"building-{uuid.uuid4().hex[:8]}")
     base = f"oci:{person.folder.parents[1] / 'base'}"
     name = f"layerwright-test-{place.folder.name}"
-    text = SPEC.replace("NAME", name).replace("BASE", base).replace("sleep SLOW", SLOW)
+    text = SPEC.replace("NAME", name).replace("BASE", base)
     (place.folder / "layerwright.toml").write_text(text, encoding="utf-8")
     (place.folder / "src").mkdir()
     (place.folder / "src/a.txt").write_text("a")
@@ -123,23 +116,6 @@ def test_an_error_of_a_step_is_told(builder: Place) -> None:
     assert done.status != 0
     assert "the very reason" in done.err
     assert f"--> layerwright.toml:{line}:" in done.err
-
-
-@pytest.mark.parametrize(
-    "builder", ["podman-root"], indirect=True
-)  # without root, Podman 4.3.1 lets it go on
-def test_an_interrupt_leaves_nothing_running(builder: Place) -> None:
-    process = builder.command.start("build", "slow", "--backend", "podman", before=builder.before)
-    deadline = time.monotonic() + 60
-    while not processes_with(SLOW) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.1)
-    assert processes_with(SLOW)
-    process.send_signal(signal.SIGINT)
-    done = finish(process, timeout=30)
-    assert done.status == 130, done
-    while processes_with(SLOW) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert processes_with(SLOW) == []
 
 
 def test_a_leak_is_no_image_and_leaves_no_step(builder: Place) -> None:
