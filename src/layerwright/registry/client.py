@@ -28,6 +28,9 @@ __all__ = ["ConnectionCutError", "RegistryClient", "RegistryError", "SizedBody",
 
 _HUB_ADDRESS: Final = "registry-1.docker.io"
 _TIMEOUT: Final = (15.0, 120.0)
+_RENEWALS: Final = 3
+"""New tokens for one request: uploads that run side by side share one, and it may end for all of them at once."""
+
 _ATTEMPTS: Final = 5
 _RETRIED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_PAUSE: Final = 0.4
@@ -141,7 +144,7 @@ class RegistryClient:
             RegistryError: it refused.
             NetworkError: it cannot be reached.
         """
-        renewed = False
+        renewed = 0
         for attempt in range(1, _ATTEMPTS + 1):
             last = attempt == _ATTEMPTS
             sent = {**(headers or {}), **self._authorization(url, scopes)}
@@ -154,9 +157,9 @@ class RegistryClient:
                 continue
             if response.status_code in accepted:
                 return response
-            if response.status_code == HTTPStatus.UNAUTHORIZED and not renewed:
-                # A challenge for other scopes than thought, or a token that ended.
-                renewed = True
+            if response.status_code == HTTPStatus.UNAUTHORIZED and renewed < _RENEWALS and not last:
+                # A challenge for other scopes than thought, or a token that ended, perhaps in others' hands.
+                renewed += 1
                 if self._authorizer.learn(response.headers.get("WWW-Authenticate", "")):
                     response.close()
                     self._authorizer.header(scopes, renew=True)
