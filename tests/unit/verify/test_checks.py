@@ -384,7 +384,9 @@ def test_b06_what_was_swapped_is_named_without_the_lock(found):
     assert [(finding.level, finding.message) for finding in broken] == [
         ("error", "torch 2.1.0+musa was locked, and torch 2.1.0 is installed (layer 2 (step 1))")
     ]
-    assert found(layer | locked(text))["LW-DECLARED-LOCK"][0].message == "own was locked, and is not installed"
+    assert (
+        found(layer | locked(text))["LW-DECLARED-LOCK"][0].message == "own was locked, and is not installed"
+    )
     again = found(layer | locked(text.replace("+musa", "")) | dist("own", "1"), dist("vision", "0.16"))
     assert [(one.level, one.message) for one in again["LW-DECLARED-LOCK"]] == [
         ("warning", "vision 0.16 was installed once more after the locked one (layer 3 (step 2))")
