@@ -13,7 +13,7 @@ from layerwright.spec.model import Cell, Mount, Spec
 from layerwright.workflow.homes import home_name
 from layerwright.workflow.session import Session, read_spec, select_cells
 
-__all__ = ["render_script", "script_text", "write_script"]
+__all__ = ["render_script", "resources_of", "script_text", "write_script"]
 
 _HEAD: Final = """\
 #!/bin/sh
@@ -165,7 +165,7 @@ def script_text(spec: Spec, cell: Cell, *, way: str, name: str) -> str:
         parts.append(_prepend(f"--workdir {_quote(cell.workdir)}"))
     parts += _home_lines(cell)
     parts += _device_lines(cell)
-    resources = resource_options(_resources(cell))
+    resources = resource_options(resources_of(cell))
     if resources:
         parts.append(_prepend(" ".join(_quote(word) for word in resources)))
     if options.network != "host":
@@ -202,7 +202,8 @@ def _is_debian(spec: Spec, cell: Cell) -> bool:
     return cell.base.kind == "debian"
 
 
-def _resources(cell: Cell) -> Resources:
+def resources_of(cell: Cell) -> Resources:
+    """What the spec says of the container's limits and rights."""
     options = cell.run_options
     return Resources(
         network="host" if options.network == "host" else "default" if options.network else "none",

@@ -13,7 +13,9 @@ __all__ = ["add"]
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Declare the command and its verbs."""
     parser = commands.add_parser(
-        "render", parents=[common], help="write the build down for other tools: dockerfile, bake, script"
+        "render",
+        parents=[common],
+        help="write the build down for other tools: dockerfile, bake, script, devcontainer",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="WHAT", required=True)
     dockerfile = verbs.add_parser(
@@ -51,6 +53,19 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="write an executable FILE instead of standard output"
     )
     script.set_defaults(handler=_script)
+    devcontainer = verbs.add_parser(
+        "devcontainer",
+        parents=[common],
+        help="a development container, for editors that work inside of the image",
+        description="Write devcontainer.json and a Dockerfile that gives people an account in the image: the project "
+        "is mounted at the workdir, files stay the caller's, and mounts, GPUs, limits and caches are those of `run`. "
+        "The image itself has to be in the engine: `build --output docker`.",
+    )
+    devcontainer.add_argument("image", nargs="?", default="", metavar="IMAGE", help="an image or cell")
+    devcontainer.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder (default: .devcontainer beside the spec)"
+    )
+    devcontainer.set_defaults(handler=_devcontainer)
 
 
 def _dockerfile(context: Context, options: argparse.Namespace) -> int:
@@ -92,4 +107,23 @@ def _script(context: Context, options: argparse.Namespace) -> int:
         )
     else:
         terminal.print(str(options.out) if options.out is not None else text.rstrip("\n"))
+    return 0
+
+
+def _devcontainer(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.workflow.devcontainer import (  # noqa: PLC0415 - start-up
+        render_devcontainer,
+        write_devcontainer,
+    )
+
+    folder, files = render_devcontainer(context.session, options.image)
+    folder = options.out or folder
+    write_devcontainer(folder, files)
+    if context.terminal.json:
+        context.terminal.print(
+            json.dumps({"schema": 1, "folder": str(folder), "files": files}, ensure_ascii=False)
+        )
+    else:
+        for name in files:
+            context.terminal.print(str(folder / name))
     return 0
