@@ -134,6 +134,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/build-commands-and-secrets.md": _unbuilt,
     "how-to/check-before-building.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
+    "how-to/devcontainer.md": _demo(build=False),
     "how-to/explain-an-image.md": _demo(),
     "how-to/lint-dockerfiles.md": _nothing,
     "how-to/look-after-the-store.md": _damaged,
