@@ -16,7 +16,6 @@ from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved, Reporter
 from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
 from layerwright.host.environment import HostEnvironment
-from layerwright.oci.archive import docker_archive, oci_archive
 from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
@@ -197,9 +196,13 @@ class DockerEngine:
         if self.version.containerd_store:
             names = [(str(Reference.parse(reference)), image) for reference in references]
             # Never without a layer: 28 takes an archive that lacks a blob and finds out when the image is used.
+            from layerwright.oci.archive import oci_archive  # noqa: PLC0415 - start-up
+
             body = oci_archive(names or [("", image)], blobs)
         else:
             # Docker hashes every layer itself and refuses one that is not what the config says.
+            from layerwright.oci.archive import docker_archive  # noqa: PLC0415 - start-up
+
             body = docker_archive([(references, image)], blobs, omit=omit, check=False)
         for record in self._records(
             "POST", "/images/load?quiet=0", body, {"Content-Type": "application/x-tar"}

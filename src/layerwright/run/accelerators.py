@@ -15,7 +15,7 @@ from layerwright.host.process import find_program
 from layerwright.run.cdi import CDI_FOLDERS, CdiDevice, find_devices
 from layerwright.run.command_line import Grant
 
-__all__ = ["NVIDIA_KIND", "Engine", "chosen_devices", "grant_devices"]
+__all__ = ["NVIDIA_KIND", "Engine", "chosen_devices", "device_numbers", "docker_gpus", "grant_devices"]
 
 NVIDIA_KIND: Final = "nvidia.com/gpu"
 _NVIDIA_VARIABLE: Final = "NVIDIA_VISIBLE_DEVICES"
@@ -24,6 +24,16 @@ _NVIDIA_NODES: Final = ("dev/nvidiactl", "dev/nvidia0", "dev/dxg", "dev/nvhost-g
 _NVIDIA_TOOLS: Final = ("nvidia-container-runtime-hook", "nvidia-container-toolkit", "nvidia-container-cli")
 _DOCTOR: Final = "`layerwright doctor` tells what is missing, and how it gets there"
 _GENERATE: Final = "as root: nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
+
+
+def device_numbers(gpus: str) -> list[str]:
+    """Devices that ``gpus`` names, for tools that take no count: ``2`` is 0 and 1; ``all`` stays."""
+    return list(map(str, range(int(gpus)))) if gpus.isdecimal() else gpus.removeprefix("device=").split(",")
+
+
+def docker_gpus(gpus: str) -> str:
+    """The value of ``docker run --gpus``, read as CSV (docker/cli ``opts/gpus.go``): a list must be one quoted field."""
+    return f'"{gpus}"' if "," in gpus else gpus
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -88,8 +98,7 @@ def _nvidia(gpus: str, engine: Engine, host: HostEnvironment, root: Path) -> Gra
             hint=f"install it, then as root: nvidia-ctk runtime configure --runtime=docker; {_DOCTOR}",
         )
     _check_numbers(gpus, _counted(root / "proc/driver/nvidia/gpus"))
-    # Docker reads the value as CSV, so a list of devices must be one quoted field (docker/cli ``opts/gpus.go``).
-    value = f'"{gpus}"' if "," in gpus else gpus
+    value = docker_gpus(gpus)
     return Grant(options=("--gpus", value), without=(_NVIDIA_VARIABLE,))
 
 

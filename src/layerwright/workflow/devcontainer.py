@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerwright.core.errors import UsageError
+from layerwright.run.accelerators import device_numbers, docker_gpus
 from layerwright.run.caches import cache_variables
 from layerwright.run.command_line import resource_options
 from layerwright.spec.model import Cell, Mount
@@ -136,6 +137,6 @@ def _devices(cell: Cell) -> list[str]:
     if gpus == "none":
         return []
     if cell.accelerator == "mthreads":
-        numbers = ",".join(map(str, range(int(gpus)))) if gpus.isdecimal() else gpus.removeprefix("device=")
+        numbers = ",".join(device_numbers(gpus))
         return ["--runtime", "mthreads", "--env", f"MTHREADS_VISIBLE_DEVICES={numbers}"]
-    return ["--gpus", f'"{gpus}"' if "," in gpus else gpus]
+    return ["--gpus", docker_gpus(gpus)]

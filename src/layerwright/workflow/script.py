@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from layerwright.core.errors import UsageError
+from layerwright.run.accelerators import device_numbers, docker_gpus
 from layerwright.run.command_line import resource_options
 from layerwright.run.invocation import Resources, parse_size
 from layerwright.spec.model import Cell, Mount, Spec
 from layerwright.workflow.homes import home_name
 from layerwright.workflow.session import Session, read_spec, select_cells
 
-__all__ = ["render_script", "resources_of", "script_text", "write_script"]
+__all__ = ["render_script", "resources_of", "script_text"]
 
 _HEAD: Final = """\
 #!/bin/sh
@@ -176,19 +177,6 @@ def script_text(spec: Spec, cell: Cell, *, way: str, name: str) -> str:
     return "".join(parts)
 
 
-def write_script(file: Path, text: str) -> None:
-    """Write it so that it can be started.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        file.write_text(text, encoding="utf-8")
-        file.chmod(0o755)
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from error
-
-
 def _has_entry(spec: Spec, cell: Cell) -> bool:
     """Whether the image starts by the entry program: as ``plan`` decides it, but for what only the base could tell."""
     return cell.entry_program and (bool(cell.entrypoint) or _is_debian(spec, cell))
@@ -254,7 +242,7 @@ def _device_lines(cell: Cell) -> Iterator[str]:
     if gpus == "none":
         return
     if cell.accelerator == "mthreads":
-        numbers = ",".join(map(str, range(int(gpus)))) if gpus.isdecimal() else gpus.removeprefix("device=")
+        numbers = ",".join(device_numbers(gpus))
         yield (
             "runtime=mthreads\n"
             'case ${engine##*/} in podman) runtime=$(command -v mthreads-container-runtime) || refuse "there is no '
@@ -262,10 +250,9 @@ def _device_lines(cell: Cell) -> Iterator[str]:
         )
         yield _prepend(f'--runtime "$runtime" --env MTHREADS_VISIBLE_DEVICES={_quote(numbers)}')
         return
-    names = list(map(str, range(int(gpus)))) if gpus.isdecimal() else gpus.removeprefix("device=").split(",")
+    names = device_numbers(gpus)
     devices = " ".join(f"--device {_quote(f'nvidia.com/gpu={name}')}" for name in names)
-    # Docker reads the value as CSV, so a list of devices must be one quoted field.
-    value = _quote(f'"{gpus}"' if "," in gpus else gpus)
+    value = _quote(docker_gpus(gpus))
     yield (
         "case ${engine##*/} in\n"
         f'  podman) set -- {devices} "$@" ;;\n'

@@ -1,12 +1,11 @@
 """``layerwright export``."""
 
 import argparse
-import json
 from pathlib import Path
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
-from layerwright.core.errors import UsageError
+from layerwright.cli.texts import give_text
 
 __all__ = ["add"]
 
@@ -35,15 +34,4 @@ def _pylock(context: Context, options: argparse.Namespace) -> int:
     out: Path | None = options.out
     folder = (out.parent if out is not None else Path()).absolute()
     text = export_pylock(context.session, options.image, folder=folder)
-    context.reporter.close()
-    if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror}") from error
-    if context.terminal.json:
-        document = {"schema": 1, "file": str(out or ""), "pylock": text}
-        context.terminal.print(json.dumps(document, ensure_ascii=False))
-    else:
-        context.terminal.print(str(out) if out is not None else text.rstrip("\n"))
-    return 0
+    return give_text(context, out, "pylock", text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
+from layerwright.cli.texts import give_text
 
 __all__ = ["add"]
 
@@ -71,43 +72,20 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 def _dockerfile(context: Context, options: argparse.Namespace) -> int:
     from layerwright.workflow.render import render_dockerfile  # noqa: PLC0415 - start-up
 
-    return _give(context, options.out, "dockerfile", render_dockerfile(context.session, options.image))
+    return give_text(context, options.out, "dockerfile", render_dockerfile(context.session, options.image))
 
 
 def _bake(context: Context, options: argparse.Namespace) -> int:
     from layerwright.workflow.render import render_bake  # noqa: PLC0415 - start-up
 
-    return _give(context, options.out, "bake", render_bake(context.session, options.images))
-
-
-def _give(context: Context, out: Path | None, what: str, text: str) -> int:
-    """Print the text, or write it where it is wanted and print that."""
-    terminal = context.terminal
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
-    if terminal.json:
-        terminal.print(json.dumps({"schema": 1, "file": str(out or ""), what: text}, ensure_ascii=False))
-    elif out is not None:
-        terminal.print(str(out))
-    else:
-        terminal.print(text.rstrip("\n"))
-    return 0
+    return give_text(context, options.out, "bake", render_bake(context.session, options.images))
 
 
 def _script(context: Context, options: argparse.Namespace) -> int:
-    from layerwright.workflow.script import render_script, write_script  # noqa: PLC0415 - start-up
+    from layerwright.workflow.script import render_script  # noqa: PLC0415 - start-up
 
     text = render_script(context.session, options.image, options.out)
-    terminal = context.terminal
-    if options.out is not None:
-        write_script(options.out, text)
-    if terminal.json:
-        terminal.print(
-            json.dumps({"schema": 1, "file": str(options.out or ""), "script": text}, ensure_ascii=False)
-        )
-    else:
-        terminal.print(str(options.out) if options.out is not None else text.rstrip("\n"))
-    return 0
+    return give_text(context, options.out, "script", text, executable=True)
 
 
 def _devcontainer(context: Context, options: argparse.Namespace) -> int:
