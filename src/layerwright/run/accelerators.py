@@ -32,7 +32,7 @@ def device_numbers(gpus: str) -> list[str]:
 
 
 def docker_gpus(gpus: str) -> str:
-    """The value of ``docker run --gpus``, read as CSV (docker/cli ``opts/gpus.go``): a list must be one quoted field."""
+    """The value of ``docker run --gpus``: CSV (docker/cli ``opts/gpus.go``), so that a list is one quoted field."""
     return f'"{gpus}"' if "," in gpus else gpus
 
 
