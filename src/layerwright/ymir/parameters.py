@@ -1,27 +1,45 @@
-"""Hyper-parameters with types: to the platform's flat templates, to forms, and back from what arrives. Pure.
+"""Hyper-parameters with types, as files of an image: flat templates for the platform, and ``PARAMETERS_FILE``. Pure.
 
-The platform knows names and defaults only; an edited boolean comes back as text, an edited number perhaps as text, and
-falsy values may not come back at all (YMIR 2.x, the web's training, mining and inference pages). Images therefore carry
-their parameters a second time, with types, as ``PARAMETERS_FILE``; the platform does not look at it.
+The platform knows names and defaults only; an edited boolean comes back as text, and falsy values may not come back at
+all (YMIR 2.x, the web's training, mining and inference pages). Images therefore carry their parameters a second time,
+with types, as ``PARAMETERS_FILE``; the platform does not look at it.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, get_args
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.core.text import visible
+from layerwright.ymir.parameter import (
+    KIND_NAMES,
+    TASKS,
+    Parameter,
+    ParameterError,
+    ParameterType,
+    Task,
+    Value,
+    coerce,
+    coerce_all,
+    form_text,
+    one_of,
+    parse_form,
+    parse_text,
+    typed,
+    value_fault,
+)
 
 __all__ = [
     "MOST_NAME",
-    "MOST_TEXT",
     "PARAMETERS_FILE",
     "TASKS",
+    "Fault",
     "Parameter",
     "ParameterError",
     "ParameterType",
@@ -29,6 +47,7 @@ __all__ = [
     "Value",
     "coerce",
     "coerce_all",
+    "defaults",
     "faults",
     "form_text",
     "parameters_document",
@@ -37,25 +56,12 @@ __all__ = [
     "read_parameters",
     "scalar_text",
     "template_text",
-    "with_defaults",
 ]
-
-Task = Literal["training", "mining", "infer"]
-TASKS: Final[tuple[Task, ...]] = get_args(Task)
-
-ParameterType = Literal["int", "float", "bool", "str", "choice"]
-Value = bool | int | float | str
 
 PARAMETERS_FILE: Final = "/img-man/parameters.json"
 
 MOST_NAME: Final = 50
 """Characters of a name. Source: YMIR 2.5, the web's forms."""
-
-MOST_TEXT: Final = 100
-"""Characters of a text. Source: YMIR 2.5, the web's forms."""
-
-_MOST_WHOLE: Final = 2**53 - 1
-"""The largest whole number that survives a browser (ECMAScript, ``Number.MAX_SAFE_INTEGER``)."""
 
 _MOST_PARAMETERS: Final = 1000
 _MOST_BYTES: Final = 1_000_000
@@ -64,352 +70,87 @@ _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:+-]*[A-Za-z0-9_/.+-]|[A-Za-
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"})
 """What some YAML reads as something else than text, in lower case."""
 
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,20}")
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
-_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """What is wrong with a declaration: the field, what, and how to mend it."""
+
+    field: str
+    what: str
+    hint: str
 
 
-class ParameterError(UsageError):
-    """A value does not fit its parameter.
-
-    Attributes:
-        name: the parameter's.
-    """
-
-    def __init__(self, name: str, what: str, *, hint: str = "") -> None:
-        super().__init__(f"{visible(name)}: {what}", hint=hint)
-        self.name = name
-
-
-class Parameter(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One hyper-parameter of an executor.
-
-    Attributes:
-        name: the key in templates and in ``config.yaml``.
-        type: ``choice`` is one of ``choices``.
-        default: of that type.
-        minimum, maximum: of numbers, both included; None for no limit.
-        choices: texts or numbers, for ``choice`` only.
-        unit: such as ``pixels``; empty for none.
-        help: one line for people.
-        tasks: that have it.
-    """
-
-    name: str
-    type: ParameterType
-    default: Value
-    minimum: int | float | None = None
-    maximum: int | float | None = None
-    choices: tuple[str | int | float, ...] = ()
-    unit: str = ""
-    help: str = ""
-    tasks: tuple[Task, ...] = TASKS
-
-
-class _Document(Struct, frozen=True):
-    schema: int
-    parameters: tuple[Parameter, ...] = field(default=())
-
-
-def faults(parameter: Parameter) -> tuple[tuple[str, str, str], ...]:
-    """What is wrong with a declaration.
-
-    Returns:
-        For each fault the field, what is wrong, and how to mend it; nothing when the parameter is sound.
-    """
-    found = list[tuple[str, str, str]]()
-    name, type_ = parameter.name, parameter.type
-    if not _NAME.fullmatch(name):
+def faults(parameter: Parameter) -> tuple[Fault, ...]:
+    """What is wrong with a parameter; nothing when it is sound."""
+    found = [*_name_faults(parameter), *_range_faults(parameter), *_choice_faults(parameter)]
+    if parameter.unit and parameter.type in {"bool", "str"}:
         found.append(
-            (
-                "name",
-                f"{visible(name)!r} is no name of a parameter",
-                "begin with a letter or '_'; then letters, digits, '_', '.' and '-'",
-            )
+            Fault(field="unit", what=f"a parameter of type {parameter.type} has no unit", hint="remove it")
         )
-    if len(name) > MOST_NAME:
-        found.append(
-            (
-                "name",
-                f"{name[:20]!r}… has {len(name)} characters; YMIR's forms take {MOST_NAME}",
-                "shorten it",
-            )
-        )
-    numeric = type_ in {"int", "float"}
-    for limit in ("minimum", "maximum"):
-        value = getattr(parameter, limit)
-        if value is None:
-            continue
-        if not numeric:
-            found.append((limit, f"a parameter of type {type_} has no {limit}", "remove it"))
-        elif not math.isfinite(value) or (type_ == "int" and value != int(value)):
-            found.append(
-                (limit, f"{limit} {value} is no {_KINDS[type_]}", f"give a {_KINDS[type_]}, or remove it")
-            )
-    least, most = parameter.minimum, parameter.maximum
-    if numeric and least is not None and most is not None and least > most:
-        found.append(("minimum", f"minimum {least} is above maximum {most}", "exchange them"))
-    found.extend(_choice_faults(parameter))
-    if parameter.unit and not numeric and type_ != "choice":
-        found.append(
-            ("unit", f"a parameter of type {type_} has no unit", "remove it, or write it into `help`")
-        )
-    for text in ("unit", "help"):
-        if not getattr(parameter, text).isprintable():
-            found.append((text, f"`{text}` is not one line of text", "write one line"))
+    found.extend(
+        Fault(field=field, what=f"`{field}` is not one line of text", hint="write one line")
+        for field in ("unit", "help")
+        if not getattr(parameter, field).isprintable()
+    )
     if not parameter.tasks or len(set(parameter.tasks)) != len(parameter.tasks):
-        found.append(
-            ("tasks", "tasks are none, or twice the same", f"name some of {', '.join(TASKS)}, once each")
-        )
+        hint = f"name some of {', '.join(TASKS)}, each once"
+        found.append(Fault(field="tasks", what="no task, or one twice", hint=hint))
     if not found:
         try:
-            value = _typed(parameter, parameter.default)
+            typed(parameter, parameter.default)
         except ParameterError as error:
-            found.append(("default", error.what.partition(": ")[2], error.hint))
-        else:
-            if value != parameter.default:  # pragma: no cover - _typed converts whole floats and ints only
-                found.append(("default", f"{parameter.default!r} is no {_KINDS[type_]}", ""))
+            found.append(Fault(field="default", what=f"the default {error.reason}", hint=error.hint))
     return tuple(found)
 
 
-_KINDS: Final[Mapping[str, str]] = {
-    "int": "whole number",
-    "float": "number",
-    "bool": "truth value",
-    "str": "text",
-    "choice": "choice",
-}
+def _name_faults(parameter: Parameter) -> Iterator[Fault]:
+    name = parameter.name
+    if not _NAME.fullmatch(name):
+        hint = "begin with a letter or '_'; then letters, digits, '_', '.' and '-'"
+        yield Fault(field="name", what=f"{visible(name)!r} is no name for a parameter", hint=hint)
+    if len(name) > MOST_NAME:
+        what = f"{visible(name[:20])!r}… has {len(name)} characters; YMIR's forms take {MOST_NAME}"
+        yield Fault(field="name", what=what, hint="shorten it")
 
 
-def _choice_faults(parameter: Parameter) -> Iterable[tuple[str, str, str]]:
+def _range_faults(parameter: Parameter) -> Iterator[Fault]:
+    type_ = parameter.type
+    limits = {"minimum": parameter.minimum, "maximum": parameter.maximum}
+    for field, value in limits.items():
+        if value is None:
+            continue
+        if type_ not in {"int", "float"}:
+            yield Fault(field=field, what=f"a parameter of type {type_} has no {field}", hint="remove it")
+        elif not math.isfinite(value) or (type_ == "int" and value != int(value)):
+            kind = KIND_NAMES[type_]
+            yield Fault(field=field, what=f"{value} is no {kind}", hint=f"give a {kind}, or remove it")
+    least, most = limits.values()
+    if least is not None and most is not None and least > most:
+        yield Fault(field="minimum", what=f"minimum {least} is above maximum {most}", hint="exchange them")
+
+
+def _choice_faults(parameter: Parameter) -> Iterator[Fault]:
     choices = parameter.choices
     if parameter.type != "choice":
         if choices:
-            yield "choices", f"a parameter of type {parameter.type} has no choices", 'give it type = "choice"'
+            what = f"a parameter of type {parameter.type} has no choices"
+            yield Fault(field="choices", what=what, hint='give it type = "choice"')
         return
     if not choices:
-        yield "choices", "a choice needs something to choose from", "list what may be chosen: choices = [...]"
-        return
-    # What a form sends is text: 1 and "1" could not be told apart.
+        hint = "list what may be chosen: choices = [...]"
+        yield Fault(field="choices", what="a choice needs something to choose from", hint=hint)
     seen = set[str]()
     for choice in choices:
+        # What a form sends is text: 1 and "1" could not be told apart.
         text = form_text(choice)
-        if text in seen:
-            yield "choices", f"{text!r} stands twice among the choices", "keep one"
-        seen.add(text)
-        fault = _value_fault(choice)
-        if fault:
-            yield "choices", f"{text[:40]!r} {fault}", "choose something else"
+        if text.strip() in seen:
+            yield Fault(field="choices", what=f"{text!r} stands twice among the choices", hint="keep one")
+        seen.add(text.strip())
+        wrong = value_fault(choice)
+        if wrong:
+            yield Fault(field="choices", what=f"{text[:40]!r} {wrong}", hint="choose something else")
 
 
-def _value_fault(value: Value) -> str:
-    """Why no parameter can have the value; empty when one can."""
-    if isinstance(value, str):
-        if len(value) > MOST_TEXT:
-            return f"has {len(value)} characters; YMIR's forms take {MOST_TEXT}"
-        if not value.isprintable():
-            return "is not one line of text"
-        return ""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "is not a finite number: JSON, by which YMIR keeps it, has no word for it"
-    if isinstance(value, int) and abs(value) > _MOST_WHOLE:
-        return f"is beyond {_MOST_WHOLE}, the largest whole number that a browser's form keeps exactly"
-    return ""
-
-
-def _typed(parameter: Parameter, value: object) -> Value:
-    """The value when it is of the parameter's type and in its range; whole floats and ints stand for each other."""
-    name, type_ = parameter.name, parameter.type
-    if type_ == "choice":
-        for choice in parameter.choices:
-            if type(choice) is type(value) and choice == value:
-                return choice
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            for choice in parameter.choices:
-                if isinstance(choice, int | float) and choice == value:
-                    return choice
-        raise ParameterError(name, f"{_shown(value)} is none of its choices", hint=_one_of(parameter))
-    typed: Value
-    match type_, value:
-        case "bool", bool() as typed:
-            return typed
-        case "str", str() as typed:
-            pass
-        case "int", int() as typed if not isinstance(value, bool):
-            pass
-        case "int", float() as number if math.isfinite(number) and number == int(number):
-            typed = int(number)
-        case "float", (int() | float()) as number if not isinstance(value, bool) and abs(number) <= 1.8e308:
-            typed = float(number)
-        case _:
-            raise ParameterError(name, f"{_shown(value)} is no {_KINDS[type_]}", hint=_wanted(parameter))
-    fault = _value_fault(typed)
-    if fault:
-        raise ParameterError(name, f"{_shown(typed)} {fault}", hint=_wanted(parameter))
-    if not isinstance(typed, str):
-        if parameter.minimum is not None and typed < parameter.minimum:
-            raise ParameterError(
-                name,
-                f"{form_text(typed)} is below the minimum {form_text(parameter.minimum)}",
-                hint=_wanted(parameter),
-            )
-        if parameter.maximum is not None and typed > parameter.maximum:
-            raise ParameterError(
-                name,
-                f"{form_text(typed)} is above the maximum {form_text(parameter.maximum)}",
-                hint=_wanted(parameter),
-            )
-    return typed
-
-
-def _shown(value: object) -> str:
-    text = (
-        repr(value)
-        if isinstance(value, str)
-        else form_text(value)
-        if isinstance(value, bool | int | float)
-        else ""
-    )
-    if not text:
-        names = {dict: "a mapping", list: "a list", type(None): "nothing"}
-        return names.get(type(value), f"a value of type {type(value).__name__}")
-    most = 60
-    text = visible(text)
-    return text if len(text) <= most else f"{text[:most]}…"
-
-
-def _one_of(parameter: Parameter) -> str:
-    most = 12
-    names = [form_text(choice) for choice in parameter.choices]
-    more = f" … ({len(names)} choices)" if len(names) > most else ""
-    return f"one of {', '.join(names[:most])}{more}"
-
-
-def _wanted(parameter: Parameter) -> str:
-    """What would do, as a hint."""
-    least, most = parameter.minimum, parameter.maximum
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    match parameter.type:
-        case "choice":
-            return _one_of(parameter)
-        case "bool":
-            return "give true or false"
-        case "str":
-            return f"give one line of at most {MOST_TEXT} characters"
-        case _:
-            kind = f"give a {_KINDS[parameter.type]}"
-    if least is not None and most is not None:
-        return f"{kind} from {form_text(least)} to {form_text(most)}{unit}"
-    if least is not None:
-        return f"{kind} of at least {form_text(least)}{unit}"
-    if most is not None:
-        return f"{kind} of at most {form_text(most)}{unit}"
-    return f"{kind}, such as {form_text(parameter.default)}{unit}"
-
-
-def form_text(value: Value) -> str:
-    """The value as a form shows it; ``parse_form`` reads it back."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)
-
-
-def parse_form(parameter: Parameter, text: str) -> Value:
-    """What somebody typed into a form.
-
-    Raises:
-        ParameterError: it is no value of the parameter; the message and the hint are for the one who typed.
-    """
-    name, type_ = parameter.name, parameter.type
-    if type_ == "str":
-        return _typed(parameter, text)
-    bare = text.strip()
-    if type_ == "choice":
-        for choice in parameter.choices:
-            if bare == form_text(choice) or text == choice:
-                return choice
-        if _NUMBER.fullmatch(bare):
-            return _typed(parameter, float(bare))
-        raise ParameterError(name, f"{_shown(text)} is none of its choices", hint=_one_of(parameter))
-    if not bare:
-        raise ParameterError(name, "nothing is given", hint=_wanted(parameter))
-    if type_ == "bool":
-        if bare.lower() in _TRUE | _FALSE:
-            return bare.lower() in _TRUE
-        raise ParameterError(name, f"{_shown(text)} is neither true nor false", hint=_wanted(parameter))
-    if type_ == "int" and _WHOLE.fullmatch(bare):
-        return _typed(parameter, int(bare))
-    if not _NUMBER.fullmatch(bare):
-        hint = _wanted(parameter)
-        if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", bare):
-            hint += "; the decimal mark is a point"
-        raise ParameterError(name, f"{_shown(text)} is no {_KINDS[type_]}", hint=hint)
-    return _typed(parameter, float(bare))
-
-
-def parse_text(
-    parameters: Iterable[Parameter], texts: Mapping[str, str]
-) -> tuple[dict[str, Value], dict[str, ParameterError]]:
-    """A whole form: values by name where the text is good, errors by name where it is not.
-
-    A parameter that the form does not have keeps its default; what the form has beyond the parameters is an error.
-    """
-    values = dict[str, Value]()
-    wrong = dict[str, ParameterError]()
-    for parameter in parameters:
-        if parameter.name not in texts:
-            values[parameter.name] = parameter.default
-            continue
-        try:
-            values[parameter.name] = parse_form(parameter, texts[parameter.name])
-        except ParameterError as error:
-            wrong[parameter.name] = error
-    for name in texts:
-        if name not in values and name not in wrong:
-            wrong[name] = ParameterError(name, "is no parameter of this task")
-    return values, wrong
-
-
-def coerce(parameter: Parameter, value: object) -> Value:
-    """What ``config.yaml`` has for the parameter, as the type it was declared with.
-
-    The platform sends edited booleans as text, and may send numbers so. None, which a template cannot hold but a form
-    may send, gives the default.
-
-    Raises:
-        ParameterError: it is no value of the parameter.
-    """
-    if value is None:
-        return parameter.default
-    if isinstance(value, str) and parameter.type != "str":
-        # An emptied box is no wish for nothing: training's form does not send it, others' might.
-        if not value.strip() and not (parameter.type == "choice" and value in parameter.choices):
-            return parameter.default
-        return parse_form(parameter, value)
-    if parameter.type == "bool" and isinstance(value, int | float) and value in {0, 1}:
-        return bool(value)
-    if parameter.type == "str" and isinstance(value, bool | int | float):
-        # A text such as 5 that was edited in a number's box.
-        return _typed(parameter, form_text(value))
-    return _typed(parameter, value)
-
-
-def coerce_all(parameters: Iterable[Parameter], config: Mapping[str, object]) -> dict[str, Value]:
-    """Every parameter's value; the default where ``config`` has none, because falsy values are dropped on the way.
-
-    Raises:
-        ParameterError: a value is none of its parameter.
-    """
-    return {
-        parameter.name: coerce(parameter, config[parameter.name])
-        if parameter.name in config
-        else parameter.default
-        for parameter in parameters
-    }
-
-
-def with_defaults(parameters: Iterable[Parameter], task: Task) -> dict[str, Value]:
+def defaults(parameters: Iterable[Parameter], task: Task) -> dict[str, Value]:
     """The defaults of a task's parameters, by name."""
     return {parameter.name: parameter.default for parameter in parameters if task in parameter.tasks}
 
@@ -425,9 +166,7 @@ def scalar_text(value: Value) -> str:
         return str(value)
     if isinstance(value, float):
         text = repr(value)
-        if "e" in text and "." not in text:
-            text = text.replace("e", ".0e")
-        return text
+        return text.replace("e", ".0e") if "e" in text and "." not in text else text
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return f'"{"".join(map(_escaped, value))}"'
@@ -436,31 +175,19 @@ def scalar_text(value: Value) -> str:
 def _escaped(one: str) -> str:
     if one in '"\\':
         return f"\\{one}"
-    if one.isprintable():
-        return one
-    number = ord(one)
-    return (
-        f"\\x{number:02x}"
-        if number <= 0xFF
-        else f"\\u{number:04x}"
-        if number <= 0xFFFF
-        else f"\\U{number:08x}"
-    )
+    return one if one.isprintable() else f"\\U{ord(one):08x}"
 
 
 def template_text(parameters: Iterable[Parameter], task: Task) -> str:
     """``/img-man/<task>-template.yaml``: one flat mapping, with what the platform cannot hold as comments."""
     lines = [f"# Defaults of the {task} task."]
-    empty = True
-    for parameter in parameters:
-        if task not in parameter.tasks:
-            continue
-        empty = False
+    own = [parameter for parameter in parameters if task in parameter.tasks]
+    for parameter in own:
         said = [visible(part) for part in (parameter.help, _limits(parameter)) if part]
         if said:
             lines.append(f"# {'; '.join(said)}")
         lines.append(f"{scalar_text(parameter.name)}: {scalar_text(parameter.default)}")
-    if empty:
+    if not own:
         # Nothing but comments would be no mapping, and the platform would say that the image does not have the task.
         lines.append("{}")
     return "\n".join(lines) + "\n"
@@ -468,7 +195,7 @@ def template_text(parameters: Iterable[Parameter], task: Task) -> str:
 
 def _limits(parameter: Parameter) -> str:
     if parameter.type == "choice":
-        return _one_of(parameter)
+        return one_of(parameter)
     least, most = parameter.minimum, parameter.maximum
     unit = f" {parameter.unit}" if parameter.unit else ""
     if least is not None and most is not None:
@@ -483,11 +210,16 @@ def _limits(parameter: Parameter) -> str:
 def parameters_document(parameters: Iterable[Parameter]) -> str:
     """``PARAMETERS_FILE``: every field of every parameter, one parameter a line."""
     lines = ",\n".join(f"  {json.dumps(_fields(parameter), ensure_ascii=False)}" for parameter in parameters)
-    return f'{{"schema": 1, "parameters": [\n{lines}\n]}}\n' if lines else '{"schema": 1, "parameters": []}\n'
+    return f'{{"schema": 1, "parameters": [\n{lines}\n]}}\n'
 
 
 def _fields(parameter: Parameter) -> dict[str, Any]:
     return {name: getattr(parameter, name) for name in parameter.__struct_fields__}
+
+
+class _Document(Struct, frozen=True):
+    schema: int
+    parameters: tuple[Parameter, ...]
 
 
 def read_parameters(text: bytes) -> tuple[Parameter, ...]:
@@ -497,31 +229,29 @@ def read_parameters(text: bytes) -> tuple[Parameter, ...]:
         UsageError: it is not of the kind known here, or a declaration is not sound.
     """
     if len(text) > _MOST_BYTES:
-        raise UsageError(f"{PARAMETERS_FILE} has {len(text)} bytes; {_MOST_BYTES} are read")
+        raise UsageError(f"{PARAMETERS_FILE} has {len(text)} bytes; at most {_MOST_BYTES} are read")
     try:
         document = msgspec.json.decode(text, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{PARAMETERS_FILE} cannot be read: {error or 'it is nested too deep'}") from error
+        raise UsageError(f"{PARAMETERS_FILE} cannot be read: {error}") from error
     if document.schema != 1:
         raise UsageError(
             f"{PARAMETERS_FILE} has schema {document.schema}; this layerwright reads schema 1",
             hint="use the layerwright that made the image, or a newer one",
         )
     if len(document.parameters) > _MOST_PARAMETERS:
-        raise UsageError(
-            f"{PARAMETERS_FILE} has {len(document.parameters)} parameters; {_MOST_PARAMETERS} are read"
-        )
+        count = len(document.parameters)
+        raise UsageError(f"{PARAMETERS_FILE} has {count} parameters; at most {_MOST_PARAMETERS} are read")
     seen = set[tuple[str, str]]()
     for parameter in document.parameters:
-        for _, what, hint in faults(parameter):
-            raise UsageError(f"{PARAMETERS_FILE}: {visible(parameter.name)[:MOST_NAME]}: {what}", hint=hint)
+        for fault in faults(parameter):
+            name = visible(parameter.name[:MOST_NAME])
+            raise UsageError(f"{PARAMETERS_FILE}: {name}: {fault.what}", hint=fault.hint)
         for task in parameter.tasks:
             if (parameter.name, task) in seen:
                 raise UsageError(f"{PARAMETERS_FILE} declares {parameter.name} twice for {task}")
             seen.add((parameter.name, task))
-    return tuple(_normal(parameter) for parameter in document.parameters)
-
-
-def _normal(parameter: Parameter) -> Parameter:
-    """The parameter with a default of exactly its type: JSON writers write 1.0 as 1."""
-    return msgspec.structs.replace(parameter, default=_typed(parameter, parameter.default))
+    # JSON's writers may write 1.0 as 1: the default is of exactly its type here.
+    return tuple(
+        replace(parameter, default=typed(parameter, parameter.default)) for parameter in document.parameters
+    )

@@ -5,6 +5,7 @@ from layerwright.cli.commands import (
     check,
     doctor,
     exec,  # noqa: A004 - the command's name
+    executor,
     explain,
     export,
     init,
@@ -40,5 +41,6 @@ COMMANDS = (
     store,
     lint,
     doctor,
+    executor,
 )
 """In the order of ``layerwright --help``, which is the order of use."""
