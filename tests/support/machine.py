@@ -8,7 +8,7 @@ from typing import Any
 from layerwright.doctor.bounded import Once
 from layerwright.doctor.engine_info import DockerInfo
 from layerwright.doctor.machine import Machine
-from layerwright.engines.connection import Endpoint
+from layerwright.engines.endpoint import Endpoint
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError
 

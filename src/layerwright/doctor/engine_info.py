@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from layerwright.core.errors import EngineError
 from layerwright.doctor.foreign import as_mapping
-from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
+from layerwright.engines.connection import Answer, Connection, Transport
+from layerwright.engines.endpoint import Endpoint, find_endpoint
 from layerwright.host.environment import HostEnvironment
 
 __all__ = ["DockerInfo", "ask_docker", "read_docker"]

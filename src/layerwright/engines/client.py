@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from layerwright.core.errors import EngineError
-from layerwright.engines.connection import Endpoint
+from layerwright.engines.endpoint import Endpoint
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
 from layerwright.oci.digest import Digest

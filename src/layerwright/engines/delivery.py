@@ -23,8 +23,9 @@ from typing import Final, Literal, Protocol
 from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved, Notice, Reporter, SilentReporter
 from layerwright.engines.client import Build, Client, build, find_builder
-from layerwright.engines.docker import DockerEngine, EngineVersion
+from layerwright.engines.docker import DockerEngine
 from layerwright.engines.loopback import serve_tars
+from layerwright.engines.model import EngineVersion
 from layerwright.host.environment import HostEnvironment
 from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest

@@ -7,73 +7,33 @@ version they were seen in.
 import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 from layerwright.core.errors import EngineError
-from layerwright.core.events import BytesMoved, Reporter
-from layerwright.engines.connection import Answer, Connection, Endpoint, Transport, find_endpoint
+from layerwright.engines.connection import Answer, Connection, Transport
+from layerwright.engines.endpoint import Endpoint, find_endpoint
+from layerwright.engines.model import EngineVersion, LocalImage
 from layerwright.host.environment import HostEnvironment
-from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
-from layerwright.oci.image import Image
-from layerwright.oci.reference import Reference
 
-__all__ = ["DockerEngine", "EngineVersion", "LocalImage", "find_docker"]
+if TYPE_CHECKING:
+    from layerwright.core.events import BytesMoved, Reporter
+    from layerwright.oci.blobs import BlobSource
+    from layerwright.oci.image import Image
+
+__all__ = ["DockerEngine", "find_docker"]
 
 _WANTED_API: Final = (1, 41)
 """Docker 20.10's. An engine of 2025 and later refuses it (29: at least 1.44), then its least is used."""
 
+_LAST_WITH_WANTED: Final = (1, 51)
+"""Docker 28.3's, the last that takes the wanted one for certain."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineVersion:
-    """What an engine is.
-
-    Attributes:
-        version: ``20.10.24+dfsg1``.
-        api: path prefix of the API in use, such as ``/v1.41``.
-        identity: changes when another engine, or another version of it, answers.
-        storage: graph driver or snapshotter, such as ``overlay2``.
-        containerd_store: images are kept by containerd (an option since 24, the default of fresh installations
-            since 29) rather than by Docker's own graph drivers.
-        platform: ``linux/amd64``.
-        rootless: it runs without root: its containers' root is whoever runs it.
-        remapped: ids in containers are others outside (``userns-remap``).
-        runtimes: names of the OCI runtimes it knows.
-        cdi_folders: where it looks for device specifications; empty when it does not (before 25, or turned off).
-        processors: of its machine; 0 when it does not say.
-    """
-
-    version: str
-    api: str
-    identity: str
-    storage: str
-    containerd_store: bool
-    platform: str
-    rootless: bool = False
-    remapped: bool = False
-    runtimes: tuple[str, ...] = ()
-    cdi_folders: tuple[str, ...] = ()
-    processors: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalImage:
-    """An image that the engine has.
-
-    Attributes:
-        identifier: digest of its config; with the containerd store, of its manifest.
-        references: ``name:tag`` for each.
-        layers: diff ids, bottom first.
-        config: what ``docker inspect`` shows under ``Config``.
-    """
-
-    identifier: Digest
-    references: tuple[str, ...]
-    layers: tuple[Digest, ...]
-    config: Mapping[str, object] = field(default_factory=dict)
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's names, which ``/info`` has, and those of platforms."""
 
 
 def find_docker(host: HostEnvironment) -> "DockerEngine":
@@ -134,7 +94,7 @@ class DockerEngine:
                 )
         raise EngineError(f"Docker's description of image {reference} cannot be read")
 
-    def identifier_of(self, image: Image) -> Digest:
+    def identifier_of(self, image: "Image") -> Digest:
         """What this engine calls an image of ours once it has it."""
         return image.digest if self.version.containerd_store else image.config_digest
 
@@ -166,12 +126,12 @@ class DockerEngine:
 
     def load(
         self,
-        image: Image,
-        blobs: BlobSource,
+        image: "Image",
+        blobs: "BlobSource",
         references: Sequence[str],
         *,
         omit: int = 0,
-        reporter: Reporter | None = None,
+        reporter: "Reporter | None" = None,
         task: str = "load",
     ) -> None:
         """Load an image as a stream, all layers or those above the ``omit`` lowest.
@@ -194,10 +154,11 @@ class DockerEngine:
             IntegrityError: the bytes of a layer are not those of its digest.
         """
         if self.version.containerd_store:
+            from layerwright.oci.archive import oci_archive  # noqa: PLC0415 - start-up
+            from layerwright.oci.reference import Reference  # noqa: PLC0415 - start-up
+
             names = [(str(Reference.parse(reference)), image) for reference in references]
             # Never without a layer: 28 takes an archive that lacks a blob and finds out when the image is used.
-            from layerwright.oci.archive import oci_archive  # noqa: PLC0415 - start-up
-
             body = oci_archive(names or [("", image)], blobs)
         else:
             # Docker hashes every layer itself and refuses one that is not what the config says.
@@ -208,9 +169,9 @@ class DockerEngine:
             "POST", "/images/load?quiet=0", body, {"Content-Type": "application/x-tar"}
         ):
             if reporter is not None and (amount := record.moved):
-                reporter(BytesMoved(task=task, amount=amount))
+                reporter(_moved(task, amount))
 
-    def pull(self, reference: str, *, reporter: Reporter | None = None, task: str = "pull") -> None:
+    def pull(self, reference: str, *, reporter: "Reporter | None" = None, task: str = "pull") -> None:
         """Pull an image by ``name:tag`` or ``name@digest``; no credentials are sent.
 
         Raises:
@@ -224,7 +185,7 @@ class DockerEngine:
             query = {"fromImage": name, "tag": tag}
         for record in self._records("POST", f"/images/create?{urlencode(query)}", (), {}):
             if reporter is not None and record.status == "Extracting" and (amount := record.moved):
-                reporter(BytesMoved(task=task, amount=amount))
+                reporter(_moved(task, amount))
 
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as a docker archive, in pieces of at most 1 MiB.
@@ -331,25 +292,42 @@ def _rows(document: object) -> list[Mapping[str, object]]:
     return [row for row in document if isinstance(row, dict)]
 
 
+def _moved(task: str, amount: int) -> "BytesMoved":
+    from layerwright.core.events import BytesMoved  # noqa: PLC0415 - start-up
+
+    return BytesMoved(task=task, amount=amount)
+
+
 def _ask_version(transport: Transport) -> EngineVersion:
-    """Ask without a version in the path, which every engine answers."""
-    version, info = transport.request("GET", "/version").json(), transport.request("GET", "/info").json()
-    if not isinstance(version, dict) or not isinstance(info, dict) or "ApiVersion" not in version:
+    """Ask without a version in the path, which every engine answers.
+
+    Engines write the newest API they speak above every answer; up to Docker 28 that is all there is to know, since
+    the one wanted here is among those they speak.
+    """
+    answer = transport.request("GET", "/info")
+    info = answer.json()
+    newest, least = _numbers(answer.headers.get("api-version")), (0, 0)
+    if newest == (0, 0) or newest > _LAST_WITH_WANTED:
+        version = transport.request("GET", "/version").json()
+        if not isinstance(version, dict) or "ApiVersion" not in version:
+            raise EngineError("what answers at the Docker socket is no Docker engine")
+        newest, least = (_numbers(version.get(key)) for key in ("ApiVersion", "MinAPIVersion"))
+    if not isinstance(info, dict) or "Driver" not in info:
         raise EngineError("what answers at the Docker socket is no Docker engine")
-    newest, least = (_numbers(version.get(key)) for key in ("ApiVersion", "MinAPIVersion"))
     api = max(min(_WANTED_API, newest), least)
-    driver = str(info.get("Driver", ""))
+    driver, release = str(info["Driver"]), str(info.get("ServerVersion", ""))
     # With the containerd store "DriverStatus" has the row ["driver-type", "io.containerd.snapshotter.v1"].
     rows = info.get("DriverStatus") or []
     containerd = any("io.containerd.snapshotter" in str(row) for row in rows)
     security = {str(row).partition(",")[0] for row in info.get("SecurityOptions") or ()}
+    machine = str(info.get("Architecture", ""))
     return EngineVersion(
-        version=str(version.get("Version", "")),
+        version=release,
         api=f"/v{api[0]}.{api[1]}",
-        identity=f"{info.get('ID', '')} {version.get('Version', '')} {driver} {containerd}",
+        identity=f"{info.get('ID', '')} {release} {driver} {containerd}",
         storage=driver,
         containerd_store=containerd,
-        platform=f"{version.get('Os', 'linux')}/{version.get('Arch', '')}",
+        platform=f"{info.get('OSType', 'linux')}/{_ARCHITECTURES.get(machine, machine)}",
         rootless="name=rootless" in security,
         remapped="name=userns" in security,
         runtimes=tuple(str(name) for name in _mapping(info.get("Runtimes"))),

@@ -8,20 +8,21 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from layerwright.core.errors import EngineError
-from layerwright.core.events import BytesMoved, Reporter
-from layerwright.engines.client import Build
-from layerwright.engines.docker import LocalImage
-from layerwright.engines.loopback import serve
+from layerwright.engines.model import LocalImage
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
-from layerwright.oci.blobs import BlobSource
 from layerwright.oci.digest import Digest
-from layerwright.oci.image import Image
+
+if TYPE_CHECKING:
+    from layerwright.core.events import Reporter
+    from layerwright.engines.client import Build
+    from layerwright.oci.blobs import BlobSource
+    from layerwright.oci.image import Image
 
 __all__ = ["Podman", "Runner", "find_podman"]
 
@@ -86,11 +87,11 @@ class Podman(Struct, frozen=True, kw_only=True):
 
     def bring(
         self,
-        image: Image,
-        blobs: BlobSource,
+        image: "Image",
+        blobs: "BlobSource",
         references: Sequence[str],
         *,
-        reporter: Reporter | None = None,
+        reporter: "Reporter | None" = None,
         task: str = "load",
     ) -> None:
         """Bring an image in: Podman pulls from a registry of this process the layers that it lacks.
@@ -109,6 +110,9 @@ class Podman(Struct, frozen=True, kw_only=True):
             EngineError: Podman refuses, or has another image afterwards.
             IntegrityError: the bytes of a layer are not those of its digest.
         """
+        from layerwright.core.events import BytesMoved  # noqa: PLC0415 - start-up
+        from layerwright.engines.loopback import serve  # noqa: PLC0415 - start-up
+
         if not self.has(image.config_digest):
             with serve(image, blobs, layers="tar") as served:
                 try:
@@ -203,7 +207,9 @@ class Podman(Struct, frozen=True, kw_only=True):
         tops = above - set(parents.values()) - {identifier.hex}
         return tuple(Digest.parse(f"sha256:{name}") for name in sorted(tops))
 
-    def build(self, wanted: Build, *, scratch: Path, on_line: Callable[[str], None] | None = None) -> Digest:
+    def build(
+        self, wanted: "Build", *, scratch: Path, on_line: Callable[[str], None] | None = None
+    ) -> Digest:
         """Build an image; returns its id.
 
         Args:

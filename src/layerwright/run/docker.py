@@ -12,7 +12,7 @@ from layerwright.run.files import own_mounts
 from layerwright.run.invocation import Invocation
 
 if TYPE_CHECKING:
-    from layerwright.engines.docker import EngineVersion
+    from layerwright.engines.model import EngineVersion
 
 __all__ = ["docker_dialect", "engine_client", "run_in_engine"]
 

@@ -26,7 +26,7 @@ def podman_dialect(podman: "Podman", identity: "Identity") -> Dialect:
     do that (podman-run(1)).
     """
     # Podman would hand the caller's proxies on; variables of the caller's reach a program when asked to.
-    options = ["--http-proxy=false"]
+    options = ["--http-proxy=false", "--pull=never"]
     if podman.init:
         options += ["--init-path", podman.init]
     who: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class EngineImage(Struct, frozen=True, kw_only=True):
         image: what the engine calls it.
         engine: what is known of the engine.
         processors: of its machine.
+        assumed: it was there at the last start, and was not asked for since.
         podman: the Podman, when it is one.
         dialect_of_docker: the words of the Docker, when it is one.
     """
@@ -45,8 +46,13 @@ class EngineImage(Struct, frozen=True, kw_only=True):
     image: str
     engine: Engine
     processors: int
+    assumed: bool = False
     podman: "Podman | None" = None
     dialect_of_docker: Dialect | None = None
+
+    def is_there(self) -> bool:
+        """Whether the engine still has it, asked now."""
+        return self.podman is None or self.podman.has(Digest.parse(self.start.config_digest))
 
     def dialect(self, session: Session, identity: "Identity") -> Dialect:
         """The engine's words for a start as this person; tells what the person loses by it."""
@@ -88,7 +94,9 @@ def _with_runtime(session: Session, podman: "Podman") -> "Podman":
     return structs.replace(podman, runtime=known.decode())
 
 
-def ready_image(session: Session, engine: str, names: tuple[str, ...], *, locked: bool) -> EngineImage:
+def ready_image(
+    session: Session, engine: str, names: tuple[str, ...], *, locked: bool, assume: bool = False
+) -> EngineImage:
     """Build what is not up to date, and bring it into the engine if it lacks it.
 
     Args:
@@ -96,11 +104,13 @@ def ready_image(session: Session, engine: str, names: tuple[str, ...], *, locked
         engine: ``docker`` or ``podman``.
         names: the image or cell; empty for the only one.
         locked: the lock may not be changed.
+        assume: an image that Podman had once is not asked for again, which would take as long as half of a start;
+            the caller has to do without it when it is gone.
     """
     start = recall_start(session, names)
     trees = None if start is None else kept_trees(session, start, system=True)
     if engine == "podman":
-        return _in_podman(session, names, start, trees, locked=locked)
+        return _in_podman(session, names, start, trees, locked=locked, assume=assume)
     from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
 
     docker = find_docker(session.host)
@@ -162,15 +172,18 @@ def _in_podman(
     trees: tuple[tuple[Path, bool], ...] | None,
     *,
     locked: bool,
+    assume: bool,
 ) -> EngineImage:
     from layerwright.engines.podman import find_podman  # noqa: PLC0415 - start-up
-    from layerwright.workflow.podman import load_into_podman  # noqa: PLC0415 - start-up
 
     podman = find_podman(session.host)
-    if start is None or trees is None or not podman.has(Digest.parse(start.config_digest)):
+    assumed = assume and start is not None and trees is not None and _had(session, start.config_digest)
+    if not assumed and (start is None or trees is None or not podman.has(Digest.parse(start.config_digest))):
         if podman.rootless:
             _bring_from_namespace(session, names, podman, locked=locked)
         else:
+            from layerwright.workflow.podman import load_into_podman  # noqa: PLC0415 - start-up
+
             _, image = build_one(session, names, locked=locked, whole=True)
             extracted(session, image, system=True)
             load_into_podman(session, image, podman)
@@ -178,14 +191,26 @@ def _in_podman(
         if start is None:
             raise RunStartError("the project changed while its image was built", hint="run it again")
         trees = kept_trees(session, start, system=True) or ()
+    assert start is not None  # noqa: S101 - for the type checker
+    if not assumed:
+        session.store.write_record("engines", _had_key(session, start.config_digest), b"yes")
     return EngineImage(
         start=start,
-        trees=tuple(path for path, _ in trees),
+        trees=tuple(path for path, _ in trees or ()),
+        assumed=assumed,
         image=Digest.parse(start.config_digest).hex,
         engine=Engine(name="podman"),
         processors=os.cpu_count() or 1,
         podman=podman,
     )
+
+
+def _had_key(session: Session, config_digest: str) -> str:
+    return Digest.of(json.dumps(["podman has", config_digest, session.host.uid]).encode()).hex
+
+
+def _had(session: Session, config_digest: str) -> bool:
+    return session.store.read_record("engines", _had_key(session, config_digest)) is not None
 
 
 def _bring_from_namespace(

@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+_NOT_STARTED = 125
+"""Status of docker's and podman's clients when there was no container; a program may end with it too."""
+
+
 class RunRequest(Struct, frozen=True, kw_only=True):
     """What was asked on the command line.
 
@@ -116,10 +120,24 @@ def run_image(session: Session, request: RunRequest, *, before_start: Callable[[
 def _in_engine(
     session: Session, request: RunRequest, names: tuple[str, ...], before_start: Callable[[], None]
 ) -> int:
-    from layerwright.run.docker import run_in_engine  # noqa: PLC0415 - start-up
     from layerwright.workflow.engines import ready_image  # noqa: PLC0415 - start-up
 
-    ready = ready_image(session, request.engine, names, locked=request.locked)
+    ready = ready_image(session, request.engine, names, locked=request.locked, assume=True)
+    status = _start_in_engine(session, ready, request, before_start)
+    if status == _NOT_STARTED and ready.assumed and not ready.is_there():
+        session.reporter(
+            Notice(message=f"{ready.start.cell} was removed from {request.engine}, and is brought in again")
+        )
+        ready = ready_image(session, request.engine, names, locked=request.locked)
+        status = _start_in_engine(session, ready, request, before_start)
+    return status
+
+
+def _start_in_engine(
+    session: Session, ready: "EngineImage", request: RunRequest, before_start: Callable[[], None]
+) -> int:
+    from layerwright.run.docker import run_in_engine  # noqa: PLC0415 - start-up
+
     prepared = prepare_start(session, ready, request)
     with session.store.scratch() as scratch:
         before_start()

@@ -110,8 +110,10 @@ def name_in_docker(start: Start, engine: "DockerEngine") -> bool:
         EngineError: the engine fails.
     """
     identifier = start.digest if engine.version.containerd_store else start.config_digest
-    if engine.inspect(identifier) is None:
+    image = engine.inspect(identifier)
+    if image is None:
         return False
     for reference in start.references:
-        engine.tag(identifier, reference)
+        if reference not in image.references:
+            engine.tag(identifier, reference)
     return True

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from layerwright.core.errors import EngineError
-from layerwright.engines.connection import Connection, Endpoint
+from layerwright.engines.connection import Connection
+from layerwright.engines.endpoint import Endpoint
 
 pytestmark = pytest.mark.engine
 
@@ -95,3 +96,39 @@ def test_an_answer_without_end_is_cut(tmp_path: Path) -> None:
 
     with playing(tmp_path / "sock", flood) as connection, pytest.raises(EngineError, match="longer than"):
         connection.request("GET", "/version")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"", "ended too early"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n", "ended too early"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"ID": ', "not whole"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "not whole"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 twohundred\r\n\r\n", "twohundred|two"),
+    ],
+)
+def test_an_answer_that_is_not_whole(tmp_path: Path, said: bytes, reason: str) -> None:
+    def answer(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(said)
+
+    with playing(tmp_path / "sock", answer) as connection, pytest.raises(EngineError, match=reason) as caught:
+        connection.request("GET", "/info")
+    assert "broke off" in caught.value.what
+    assert "GET /info" in caught.value.what
+
+
+def test_a_question_and_its_answer(tmp_path: Path) -> None:
+    heard = []
+
+    def answer(near: socket.socket) -> None:
+        heard.append(near.recv(1 << 16))
+        near.sendall(b"HTTP/1.0 404 Not Found\r\nApi-Version: 1.41\r\nContent-Length: 20\r\n\r\n")
+        near.sendall(b'{"message": "no it"}')
+
+    with playing(tmp_path / "sock", answer) as connection:
+        found = connection.request("POST", "/images/x/tag?repo=y")
+    assert (found.status, found.headers["api-version"], found.message) == (404, "1.41", "no it")
+    assert heard == [b"POST /images/x/tag?repo=y HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"]

@@ -184,6 +184,24 @@ def test_what_is_left(engine_place: Place) -> None:
     assert list((engine_place.command.store / "sessions").glob("*")) == []
 
 
+def test_an_image_that_was_removed_from_the_engine(engine_place: Place) -> None:
+    """It is brought in again, also where it was there a moment ago and so is not asked for."""
+    engine_place.run("app", "-c", "")
+    names = engine_place.other(
+        engine_place.engine,
+        "images",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+        "--filter",
+        "reference=*demo-app*",
+    )
+    for name in names.stdout.split():
+        engine_place.other(engine_place.engine, "rmi", "--force", name)
+    assert engine_place.run("app", "-c", "print('here')").out == "here\n"
+    # a program's own 125 is no sign of a missing image
+    assert engine_place.python("raise SystemExit(125)", status=125).status == 125
+
+
 def test_e01_kept_home(place: Place) -> None:
     """What is downloaded once is there the next time, for whoever it belongs to."""
     keep = (

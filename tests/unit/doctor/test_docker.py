@@ -11,7 +11,8 @@ from layerwright.core.errors import EngineError
 from layerwright.doctor.docker import KINDS, examine, numbers
 from layerwright.doctor.engine_info import read_docker
 from layerwright.doctor.model import Needs
-from layerwright.engines.connection import Answer, Endpoint
+from layerwright.engines.connection import Answer
+from layerwright.engines.endpoint import Endpoint
 from support.machine import DOCKER, check_of, complete, make_machine, statuses
 
 WANTED = Needs(purposes={"docker": "--for docker"})

@@ -6,7 +6,7 @@ import pytest
 
 from layerwright.core.errors import EngineError
 from layerwright.engines.client import Build, Client, build, find_builder, find_clients
-from layerwright.engines.connection import Endpoint
+from layerwright.engines.endpoint import Endpoint
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError
 from support.change import replace

@@ -7,8 +7,9 @@ import pytest
 
 from layerwright.core.errors import EngineError
 from layerwright.core.events import BytesMoved
-from layerwright.engines.connection import Answer, Endpoint
+from layerwright.engines.connection import Answer
 from layerwright.engines.docker import DockerEngine
+from layerwright.engines.endpoint import Endpoint
 from layerwright.oci.digest import Digest
 from layerwright.oci.image import build_image
 from support.oci import MemoryBlobs, tar_of_files

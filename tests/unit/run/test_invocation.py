@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from layerwright.core.errors import UsageError
-from layerwright.engines.docker import EngineVersion
+from layerwright.engines.model import EngineVersion
 from layerwright.engines.podman import Podman
 from layerwright.host.environment import HostEnvironment
 from layerwright.run.caches import CACHE_VARIABLES, cache_variables

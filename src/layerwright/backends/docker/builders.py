@@ -8,7 +8,8 @@ from typing import Final, Protocol
 from layerwright.core.events import Reporter
 from layerwright.engines.client import Build, Client, build
 from layerwright.engines.delivery import deliver
-from layerwright.engines.docker import DockerEngine, LocalImage
+from layerwright.engines.docker import DockerEngine
+from layerwright.engines.model import LocalImage
 from layerwright.engines.podman import Podman
 from layerwright.host.environment import HostEnvironment
 from layerwright.oci.blobs import BlobSource

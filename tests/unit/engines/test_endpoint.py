@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from layerwright.core.errors import EngineError, UsageError
-from layerwright.engines.connection import find_endpoint
+from layerwright.engines.endpoint import find_endpoint
 from layerwright.host.environment import HostEnvironment
 
 
