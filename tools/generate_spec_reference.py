@@ -64,6 +64,10 @@ TABLES = {
     "RunTable": "`[images.NAME.run]`",
     "MountTable": "Entries of `mounts`",
     "IndexTable": "`[indexes.NAME]`",
+    "ComponentTable": "`[components.NAME]`",
+    "SourceTable": "`[sources.NAME]`",
+    "SourceUse": "Entries of `sources`",
+    "BuildTestTable": "Entries of `tests`",
     "SecretTable": "`[secrets.NAME]`",
     "LeaksTable": "`[leaks]`",
 }

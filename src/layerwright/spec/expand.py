@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import UNSET, Struct, convert
 
+from layerwright.facts.components import KindName
 from layerwright.oci.platform import Platform
 from layerwright.spec.base import debian_base
 from layerwright.spec.combine import Combined, unique
+from layerwright.spec.components import ComponentSet, Wish, choose_components
 from layerwright.spec.faults import KeyPath, nearest
 from layerwright.spec.keys import ImageTable, OverrideTable, SpecFile
 from layerwright.spec.matrix import matches, matrix_axes, matrix_points, point_label, when_axes, when_faults
-from layerwright.spec.model import Accelerator, Base, Cell, RunOptions
+from layerwright.spec.model import Accelerator, Base, Cell, Component, Package, RunOptions, Source, SourceItem
 from layerwright.spec.parts import Part, Reader, value_or
 
 __all__ = ["FALLBACK_TAG", "expand"]
@@ -52,6 +54,8 @@ class _Draft(Struct, frozen=True, kw_only=True):
             return self.own.last(lambda table: table.python, "")
         if axis == "accelerator":
             return self.own.last(lambda table: table.accelerator, "")
+        if axis == "gpu_arch":
+            return self.own.gpu_arch
         return ""
 
     def default(self, axis: str) -> str:
@@ -60,6 +64,8 @@ class _Draft(Struct, frozen=True, kw_only=True):
             return self.whole.last(lambda table: table.python, "")
         if axis == "accelerator":
             return self.whole.last(lambda table: table.accelerator, "")
+        if axis == "gpu_arch":
+            return self.whole.gpu_arch
         return ""
 
 
@@ -76,28 +82,46 @@ class _Built(Struct, frozen=True, kw_only=True):
     has_packages: bool
 
 
-def expand(file: SpecFile, *, axis_orders: Mapping[str, Sequence[str]], reader: Reader) -> dict[str, Cell]:
+def expand(
+    file: SpecFile,
+    *,
+    axis_orders: Mapping[str, Sequence[str]],
+    components: Mapping[str, Component],
+    sources: Mapping[str, Source],
+    reader: Reader,
+) -> dict[str, Cell]:
     """All cells by name, parents before their children; faults are noted in the reader.
 
     Args:
         file: the spec's tables.
         axis_orders: per image, the keys of its matrix as they stand in the file.
+        components: by name.
+        sources: source trees, by name.
         reader: turns tables into parts and takes the faults.
     """
-    return _Expansion(file, axis_orders, reader).cells()
+    return _Expansion(file, axis_orders, components, sources, reader).cells()
 
 
 class _Expansion:
-    def __init__(self, file: SpecFile, axis_orders: Mapping[str, Sequence[str]], reader: Reader) -> None:
+    def __init__(
+        self,
+        file: SpecFile,
+        axis_orders: Mapping[str, Sequence[str]],
+        components: Mapping[str, Component],
+        sources: Mapping[str, Source],
+        reader: Reader,
+    ) -> None:
         self._file = file
         self._orders = axis_orders
+        self._components = components
+        self._sources = sources
         self._reader = reader
         self._drafts: dict[str, _Draft] = {}
         self._built: dict[str, _Built | None] = {}
 
     def cells(self) -> dict[str, Cell]:
         defaults = self._reader.part(self._file.defaults, ("defaults",))
-        self._check_secrets(defaults)
+        self._check_names(defaults)
         for name, image in self._file.images.items():
             self._draft_image(name, image, defaults)
         for draft in self._drafts.values():
@@ -109,13 +133,14 @@ class _Expansion:
     def _draft_image(self, name: str, image: ImageTable, defaults: Part) -> None:
         path: KeyPath = ("images", name)
         own = self._reader.part(image, path)
-        axes = matrix_axes(image.matrix, self._orders.get(name, ()))
-        overrides = [
-            (when_axes(table.when), self._reader.part(table, (*path, "override", position)))
-            for position, table in enumerate(image.override)
-        ]
+        axes = self._named(matrix_axes(image.matrix, self._orders.get(name, ())), (*path, "matrix"))
+        overrides = []
+        for position, table in enumerate(image.override):
+            place: KeyPath = (*path, "override", position)
+            when = self._named(when_axes(table.when), (*place, "when"))
+            overrides.append((when, self._reader.part(table, place)))
         for part in (own, *(part for _, part in overrides)):
-            self._check_secrets(part)
+            self._check_names(part)
         for (when, part), table in zip(overrides, image.override, strict=True):
             self._check_override(when, axes, part, table)
         for axis, values in axes.items():
@@ -129,6 +154,15 @@ class _Expansion:
         for point in matrix_points({axis: unique(values) for axis, values in axes.items()}):
             parts = [own, *(part for when, part in overrides if matches(when, point))]
             self._draft_cell(name, point, Combined(parts), defaults, bases)
+
+    def _named(self, axes: Mapping[str, tuple[str, ...]], path: KeyPath) -> dict[str, tuple[str, ...]]:
+        """The axes with GPU architectures by their own names, however they are written."""
+        values = axes.get("gpu_arch", ())
+        names = tuple(
+            self._reader.architecture(text, (*path, "gpu_arch", position)) or text
+            for position, text in enumerate(values)
+        )
+        return {axis: names if axis == "gpu_arch" else said for axis, said in axes.items()}
 
     def _draft_cell(
         self,
@@ -175,7 +209,12 @@ class _Expansion:
     ) -> None:
         for axis, what, hint in when_faults(when, axes):
             self._reader.fault((*part.path, "when", axis) if axis else (*part.path, "when"), what, hint)
-        said = {"python": table.python, "accelerator": table.accelerator, "from": table.from_}
+        said = {
+            "python": table.python,
+            "accelerator": table.accelerator,
+            "gpu_arch": table.gpu_arch,
+            "from": table.from_,
+        }
         for key, value in said.items():
             if key in axes and value is not UNSET:
                 self._reader.fault(
@@ -259,13 +298,17 @@ class _Expansion:
             self._reader.fault(
                 draft.path, f"image {draft.image!r} has packages but no Python", 'such as: python = "3.11"'
             )
+        accelerator = self._accelerator(draft, above)
+        gpu_arch = self._gpu_arch(draft, above, accelerator)
+        chosen = self._choose_components(draft, parent, adds, accelerator, gpu_arch, packages)
         cell = Cell(
             name=draft.name,
             image=draft.image,
             axes=draft.axes,
             base=base,
             role=draft.whole.last(lambda table: table.role, "inference"),
-            accelerator=self._accelerator(draft, above),
+            accelerator=accelerator,
+            gpu_arch=gpu_arch,
             platform=platform or (above.platform if above else Platform()),
             reference_name=self._reference_name(draft),
             tags=self._tags(draft),
@@ -275,6 +318,9 @@ class _Expansion:
             prereleases=draft.whole.last(lambda table: table.prereleases, "if-necessary-or-explicit"),
             exclude_newer=draft.whole.last(lambda table: table.exclude_newer, ""),
             apt=unique(adds.every(lambda part: part.table.apt)),
+            components=chosen.own,
+            inherited_components=chosen.inherited,
+            without=self._without(draft, above),
             timezone=adds.last(lambda table: table.timezone, above.timezone if above else ""),
             env={**(above.env if above else {}), **adds.merged(lambda table: table.env)},
             labels={**(above.labels if above else {}), **adds.merged(lambda table: table.labels)},
@@ -282,8 +328,10 @@ class _Expansion:
                 (*(above.writable if above else ()), *adds.every(lambda part: part.table.writable))
             ),
             models=adds.every(lambda part: part.models),
+            sources=self._source_items(adds),
             copy=adds.every(lambda part: part.copy),
             run=adds.every(lambda part: part.run),
+            tests=adds.every(lambda part: part.tests),
             smoke=draft.whole.every(lambda part: part.smoke),
             workdir=adds.last(lambda table: table.workdir, above.workdir if above else "/code"),
             entrypoint=adds.last(lambda table: table.entrypoint, above.entrypoint if above else ()),
@@ -291,6 +339,7 @@ class _Expansion:
             bytecode=draft.whole.last(lambda table: table.bytecode, otherwise=True),
             sealed=draft.whole.last(lambda table: table.sealed, otherwise=True),
             entry_program=draft.whole.last(lambda table: table.entry_program, otherwise=True),
+            check_device=self._check_device(draft, accelerator, above),
             run_options=adds.run_options(below),
             location=self._reader.location(draft.path),
         )
@@ -337,10 +386,85 @@ class _Expansion:
                 f"{draft.name!r} is for {platform}, but its parent {above.name!r} for {above.platform}",
             )
 
+    def _source_items(self, adds: Combined) -> tuple[SourceItem, ...]:
+        return tuple(
+            SourceItem(
+                source=self._sources[use.source],
+                to=use.to,
+                git=use.git,
+                location=self._reader.location((*part.path, "sources", place)),
+            )
+            for part in adds.parts
+            for place, use in enumerate(part.table.sources)
+            if use.source in self._sources
+        )
+
     def _accelerator(self, draft: _Draft, above: Cell | None) -> Accelerator:
         said = draft.said("accelerator") or (above.accelerator if above else draft.default("accelerator"))
         accelerator: Accelerator = convert(said or "cpu", Accelerator)
         return accelerator
+
+    def _gpu_arch(self, draft: _Draft, above: Cell | None, accelerator: Accelerator) -> str:
+        said = draft.said("gpu_arch")
+        if accelerator == "mthreads":
+            return said or (above.gpu_arch if above else draft.default("gpu_arch"))
+        if said:
+            self._reader.fault(
+                self._gpu_arch_path(draft),
+                f"{draft.name!r} has the GPU architecture {said}, and accelerator {accelerator!r}",
+                'set accelerator = "mthreads": the architectures are those of Moore Threads\' GPUs',
+            )
+        return ""
+
+    def _gpu_arch_path(self, draft: _Draft) -> KeyPath:
+        if "gpu_arch" in draft.axes:
+            return (*draft.path, "matrix", "gpu_arch")
+        return draft.whole.place(lambda part: part.gpu_arch, "gpu_arch")
+
+    def _without(self, draft: _Draft, above: Cell | None) -> tuple[KindName, ...]:
+        return unique(
+            (*(above.without if above else ()), *draft.whole.every(lambda part: part.table.without))
+        )
+
+    def _choose_components(
+        self,
+        draft: _Draft,
+        parent: _Built | None,
+        adds: Combined,
+        accelerator: Accelerator,
+        gpu_arch: str,
+        packages: tuple[Package, ...],
+    ) -> ComponentSet:
+        above = parent.cell if parent else None
+        wish = Wish(
+            cell=draft.name,
+            path=draft.path,
+            gpu_arch_path=self._gpu_arch_path(draft),
+            names=[
+                ((*part.path, "components", position), name)
+                for part in adds.parts
+                for position, name in enumerate(part.table.components)
+            ],
+            without=self._without(draft, above),
+            accelerator=accelerator,
+            gpu_arch=gpu_arch,
+            packages=packages,
+            starts_empty=(parent.root if parent else draft.base).kind == "debian",
+        )
+        return choose_components(wish, self._components, above, self._reader)
+
+    def _check_device(self, draft: _Draft, accelerator: Accelerator, above: Cell | None) -> bool:
+        """Whether there are devices to check; an image that asks for it and can never have any is at fault."""
+        inherited = above.check_device if above else False
+        asked = (draft.own if above else draft.whole).last(lambda table: table.check_device, inherited)
+        said = draft.own.last(lambda table: table.check_device, otherwise=False)
+        if said and accelerator == "cpu" and "accelerator" not in draft.axes:
+            self._reader.fault(
+                draft.own.place(lambda part: part.table.check_device, "check_device"),
+                f"image {draft.image!r} computes on the CPU: check-device has no device to look at",
+                'say accelerator = "mthreads" or "nvidia", or leave `check_device` out',
+            )
+        return asked and accelerator != "cpu"
 
     def _reference_name(self, draft: _Draft) -> str:
         for part in reversed(draft.own.parts):
@@ -370,8 +494,16 @@ class _Expansion:
                 )
         return unique(tags)
 
-    def _check_secrets(self, part: Part) -> None:
-        for item in part.run:
+    def _check_names(self, part: Part) -> None:
+        """Secrets and source trees that a part names are there."""
+        for place, use in enumerate(part.table.sources):
+            self._reader.check_to(use.to, (*part.path, "sources", place))
+            if use.source not in self._sources:
+                near = nearest(use.source, self._sources)
+                hint = f"did you mean {near!r}?" if near else f"declare it under [sources.{use.source}]"
+                path = (*part.path, "sources", place, "source")
+                self._reader.fault(path, f"there is no source tree {use.source!r}", hint)
+        for item in (*part.run, *part.tests):
             for position, name in enumerate(item.secrets):
                 if name not in self._file.secrets:
                     near = nearest(name, self._file.secrets)

@@ -11,12 +11,15 @@ from typing import Literal
 from msgspec import Struct, field
 
 from layerwright.core.source import Location
+from layerwright.facts.components import KindName
 from layerwright.oci.platform import Platform
 
 __all__ = [
     "Accelerator",
     "Base",
+    "BuildTest",
     "Cell",
+    "Component",
     "CopyItem",
     "GitPackage",
     "Index",
@@ -29,6 +32,8 @@ __all__ = [
     "RunItem",
     "RunOptions",
     "Secret",
+    "Source",
+    "SourceItem",
     "Spec",
     "UrlPackage",
 ]
@@ -141,6 +146,56 @@ class Model(Struct, frozen=True, kw_only=True):
     location: Location
 
 
+class Component(Struct, frozen=True, kw_only=True):
+    """An archive with an installer.
+
+    Attributes:
+        name: name in the spec.
+        url: address, or a path relative to the spec.
+        sha256: 64 hexadecimal digits.
+        version: the maker's name of the release; empty when it is not said.
+        arch: names of the GPU architectures it serves; empty for any.
+        install: shell text that installs it; empty for the kind's own way.
+    """
+
+    name: str
+    kind: KindName
+    url: str
+    sha256: str
+    version: str = ""
+    arch: tuple[str, ...] = ()
+    install: str = ""
+    location: Location
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A git repository whose files stand in images.
+
+    Attributes:
+        name: name in the spec.
+        git: address, or a folder relative to the spec.
+        rev: tag, branch or full commit.
+        submodules: they are taken, too.
+        checkout: a folder that it may be cloned to already; empty for none.
+    """
+
+    name: str
+    git: str
+    rev: str
+    submodules: bool = True
+    checkout: str = ""
+    location: Location
+
+
+class SourceItem(Struct, frozen=True, kw_only=True):
+    """A source tree in an image; ``git`` when ``.git`` comes with it."""
+
+    source: Source
+    to: str
+    git: bool = False
+    location: Location
+
+
 class CopyItem(Struct, frozen=True, kw_only=True):
     """A file or folder of the project; ``exclude`` holds gitignore-style patterns."""
 
@@ -167,6 +222,20 @@ class RunItem(Struct, frozen=True, kw_only=True):
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     location: Location
+
+
+class BuildTest(RunItem, frozen=True, kw_only=True):
+    """Tests run at build.
+
+    Attributes:
+        log: file of the image that keeps what they print.
+        junit: JUnit file that they write; empty when failures are read from the log.
+        allow: names of tests that may fail.
+    """
+
+    log: str
+    junit: str = ""
+    allow: tuple[str, ...] = ()
 
 
 class Mount(Struct, frozen=True, kw_only=True):
@@ -224,11 +293,19 @@ class Cell(Struct, frozen=True, kw_only=True):
         packages: this cell's own packages, without its parent's.
         constraints: PEP 508 constraints for the resolution.
         prereleases: uv's ``--prerelease`` mode.
+        gpu_arch: name of the GPU architecture, ``qy2``; empty when nothing is said.
         apt: names, or ``name=version``.
+        components: what this cell installs, in the order that works. Where that is another toolkit than the parent's,
+            the parent's other components are among them.
+        inherited_components: what its parents installed and is still in place.
+        without: kinds of components that it is to do without.
         exclude_newer: RFC 3339 date, empty for none.
+        sources: source trees of this cell, without its parent's.
+        tests: run when everything else is in the image.
         bytecode: compile .pyc files into layers of their own.
         sealed: pip and uv inside the image keep to the locked versions.
         entry_program: the image starts through layerwright's entry program.
+        check_device: the program check-device and a health check are in the image.
         location: where the image's table stands.
     """
 
@@ -238,6 +315,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     base: Base
     role: Role = "inference"
     accelerator: Accelerator = "cpu"
+    gpu_arch: str = ""
     platform: Platform = field(default_factory=Platform)
     reference_name: str
     tags: tuple[str, ...]
@@ -249,13 +327,18 @@ class Cell(Struct, frozen=True, kw_only=True):
     )
     exclude_newer: str = ""
     apt: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
+    inherited_components: tuple[Component, ...] = ()
+    without: tuple[KindName, ...] = ()
     timezone: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     writable: tuple[str, ...] = ()
     models: tuple[Model, ...] = ()
+    sources: tuple[SourceItem, ...] = ()
     copy: tuple[CopyItem, ...] = ()
     run: tuple[RunItem, ...] = ()
+    tests: tuple[BuildTest, ...] = ()
     smoke: tuple[RunItem, ...] = ()
     workdir: str = "/code"
     entrypoint: tuple[str, ...] = ()
@@ -263,6 +346,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     bytecode: bool = True
     sealed: bool = True
     entry_program: bool = True
+    check_device: bool = False
     run_options: RunOptions = field(default_factory=RunOptions)
     location: Location
 
@@ -282,6 +366,8 @@ class Spec(Struct, frozen=True, kw_only=True):
         cells: by name; parents stand before their children.
         indexes: by name, in the order declared.
         secrets: by name.
+        components: by name.
+        sources: by name.
         leaks_allow: patterns of paths in images that the leak scan's rules let pass.
     """
 
@@ -291,4 +377,6 @@ class Spec(Struct, frozen=True, kw_only=True):
     cells: Mapping[str, Cell]
     indexes: Mapping[str, Index] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    components: Mapping[str, Component] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
     leaks_allow: tuple[str, ...] = ()

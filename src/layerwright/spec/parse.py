@@ -9,12 +9,21 @@ import tomli
 
 from layerwright.core.errors import Problem, SpecError
 from layerwright.core.source import Location
+from layerwright.spec.components import read_components
 from layerwright.spec.expand import expand
 from layerwright.spec.faults import Fault, KeyPath, hide_credentials, spec_error
-from layerwright.spec.keys import DefaultsTable, ImageTable, IndexTable, SecretTable, SpecFile
+from layerwright.spec.keys import (
+    ComponentTable,
+    DefaultsTable,
+    ImageTable,
+    IndexTable,
+    SecretTable,
+    SourceTable,
+    SpecFile,
+)
 from layerwright.spec.model import Spec
 from layerwright.spec.parts import Reader
-from layerwright.spec.sources import read_indexes, read_secrets
+from layerwright.spec.sources import read_indexes, read_secrets, read_sources
 
 __all__ = ["PYPROJECT", "parse_spec"]
 
@@ -40,7 +49,9 @@ def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
     except msgspec.ValidationError as error:
         raise _structural_error(source, reader, str(error)) from None
     orders = {name: tuple(image.get("matrix", ())) for name, image in source.table["images"].items()}
-    cells = expand(tables, axis_orders=orders, reader=reader)
+    components = read_components(tables.components, reader)
+    sources = read_sources(tables.sources, reader)
+    cells = expand(tables, axis_orders=orders, components=components, sources=sources, reader=reader)
     indexes = read_indexes(tables.indexes, reader)
     secrets = read_secrets(tables.secrets, reader)
     if reader.faults:
@@ -52,6 +63,8 @@ def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
         cells=cells,
         indexes=indexes,
         secrets=secrets,
+        components=components,
+        sources=sources,
         leaks_allow=tables.leaks.allow,
     )
 
@@ -131,6 +144,10 @@ def _check_sound_tables(table: Mapping[str, Any], faulty: set[KeyPath], reader: 
     read_indexes(msgspec.convert(indexes, dict[str, IndexTable]), reader)
     secrets = _sound_entries(table, "secrets", faulty)
     read_secrets(msgspec.convert(secrets, dict[str, SecretTable]), reader)
+    components = _sound_entries(table, "components", faulty)
+    read_components(msgspec.convert(components, dict[str, ComponentTable]), reader)
+    sources = _sound_entries(table, "sources", faulty)
+    read_sources(msgspec.convert(sources, dict[str, SourceTable]), reader)
 
 
 def _sound_entries(table: Mapping[str, Any], key: str, faulty: set[KeyPath]) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from layerwright.core.addresses import has_credential
 from layerwright.core.source import Location
+from layerwright.facts.gpu_architectures import known_architectures, parse_architecture
 from layerwright.oci.platform import Platform
 from layerwright.spec.base import parse_base
 from layerwright.spec.faults import Fault, KeyPath, format_key, parse_key
 from layerwright.spec.keys import (
+    BuildTestTable,
     CopyTable,
     DefaultsTable,
     ImageTable,
@@ -29,6 +31,7 @@ from layerwright.spec.keys import (
 )
 from layerwright.spec.model import (
     Base,
+    BuildTest,
     CopyItem,
     GitPackage,
     IndexPackage,
@@ -62,6 +65,7 @@ class Part(Struct, frozen=True, kw_only=True):
     Attributes:
         path: the table's place in the spec.
         base: what ``from`` means; ``debian`` may still lack its suite.
+        gpu_arch: the architecture's own name; empty where nothing is said.
         table: the table as written, for the values that need no conversion.
     """
 
@@ -69,10 +73,12 @@ class Part(Struct, frozen=True, kw_only=True):
     table: DefaultsTable
     base: Base | None = None
     platform: Platform | None = None
+    gpu_arch: str = ""
     packages: tuple[Package, ...] = ()
     models: tuple[Model, ...] = ()
     copy: tuple[CopyItem, ...] = ()
     run: tuple[RunItem, ...] = ()
+    tests: tuple[BuildTest, ...] = ()
     smoke: tuple[RunItem, ...] = ()
     options: RunTable = field(default_factory=RunTable)
     mounts: tuple[Mount, ...] = ()
@@ -129,10 +135,12 @@ class Reader:
             table=table,
             base=self._base(table, path),
             platform=self._platform(table, path),
+            gpu_arch=self.architecture(value_or(table.gpu_arch, ""), (*path, "gpu_arch")),
             packages=self._each(table.packages, (*path, "packages"), self._package),
             models=self._each(table.models, (*path, "models"), self._model),
             copy=self._each(table.copy, (*path, "copy"), self._copy),
             run=self._each(commands, run_path, self._run),
+            tests=self._each(table.tests, (*path, "tests"), self._test),
             smoke=self._each(table.smoke, (*path, "smoke"), self._smoke),
             options=options,
             mounts=tuple(
@@ -144,6 +152,31 @@ class Reader:
         """A path in the image has no ``..``."""
         if ".." in PurePosixPath(to).parts:
             self.fault((*path, "to"), f"{to!r} has '..' in it", "write the path it stands for")
+
+    def check_inside(self, source: str, path: KeyPath) -> bool:
+        """The path does not leave the project by ``..``; an absolute path is the user's word."""
+        if source.startswith("/") or os.path.normpath(source).split("/")[0] != "..":
+            return True
+        self.fault(
+            path,
+            f"{source!r} is outside of the project",
+            "move it below the spec's folder, or name it by an absolute path",
+        )
+        return False
+
+    def architecture(self, text: str, path: KeyPath) -> str:
+        """The own name of a GPU architecture; empty for none, and after noting a fault."""
+        if not text:
+            return ""
+        known = parse_architecture(text)
+        if known is None:
+            self.fault(
+                path,
+                f"the GPU architecture {text!r} is not known",
+                f"known are {known_architectures()}; `layerwright doctor` says which one this machine's GPUs have",
+            )
+            return ""
+        return known.name
 
     def _each(
         self, items: tuple[S, ...], path: KeyPath, convert: Callable[[S, KeyPath], T | None]
@@ -253,7 +286,7 @@ class Reader:
             self._check_url(item.url, (*path, "url"))
         else:
             # it need not be there: the store may have it, as a large model is seldom kept beside the code
-            self._check_inside(item.url, (*path, "url"))
+            self.check_inside(item.url, (*path, "url"))
         self.check_to(item.to, path)
         if int(item.mode, 8) & 0o022:
             self.fault(
@@ -286,6 +319,28 @@ class Reader:
             location=self.location(path),
         )
 
+    def _test(self, item: BuildTestTable, path: KeyPath) -> BuildTest | None:
+        command = self._run(item, path)
+        junit = value_or(item.junit, "")
+        for key, file in (("log", item.log), ("junit", junit)):
+            if file and (file.endswith("/") or not PurePosixPath(file).name or ".." in file.split("/")):
+                self.fault((*path, key), f"{file!r} is not a file's path", 'such as: "/home/ut_output.txt"')
+        if junit == item.log:
+            self.fault((*path, "junit"), f"log and junit are one file, {junit!r}", "give each its own")
+        if command is None:
+            return None
+        return BuildTest(
+            argv=command.argv,
+            script=command.script,
+            secrets=command.secrets,
+            network=command.network,
+            env=command.env,
+            log=item.log,
+            junit=junit,
+            allow=item.allow,
+            location=command.location,
+        )
+
     def _smoke(self, item: str | tuple[str, ...], path: KeyPath) -> RunItem | None:
         try:
             argv = split_words(item) if isinstance(item, str) else item
@@ -299,19 +354,8 @@ class Reader:
 
     def _check_project_path(self, source: str, path: KeyPath) -> None:
         """The path exists, and does not leave the project by ``..``."""
-        if self._check_inside(source, path) and not os.path.lexists(self._root / source):
+        if self.check_inside(source, path) and not os.path.lexists(self._root / source):
             self._missing(source, path)
-
-    def _check_inside(self, source: str, path: KeyPath) -> bool:
-        """The path does not leave the project by ``..``; an absolute path is the user's word."""
-        if source.startswith("/") or os.path.normpath(source).split("/")[0] != "..":
-            return True
-        self.fault(
-            path,
-            f"{source!r} is outside of the project",
-            "move it below the spec's folder, or name it by an absolute path",
-        )
-        return False
 
     def _missing(self, source: str, path: KeyPath) -> None:
         try:

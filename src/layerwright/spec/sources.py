@@ -1,16 +1,21 @@
-"""Indexes and secrets: where packages come from, and values for run steps."""
+"""Indexes, source trees and secrets: where packages and sources come from, and values for run steps."""
 
+import re
 from collections.abc import Mapping
 
 from msgspec import UNSET
 
 from layerwright.core.addresses import has_credential, is_loopback_host
-from layerwright.spec.keys import IndexTable, SecretTable
-from layerwright.spec.model import Index, Secret
+from layerwright.spec.faults import KeyPath
+from layerwright.spec.keys import IndexTable, SecretTable, SourceTable
+from layerwright.spec.model import Index, Secret, Source
 from layerwright.spec.parts import Reader, value_or
 from layerwright.spec.requirement import normalize_name
 
-__all__ = ["read_indexes", "read_secrets"]
+__all__ = ["read_indexes", "read_secrets", "read_sources"]
+
+_CUT_COMMIT = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{7,39}|(?=[0-9]*[A-F])[0-9A-F]{40}")
+"""What is meant as a commit and is none that a server gives: cut short, or in upper case."""
 
 
 def read_indexes(tables: Mapping[str, IndexTable], reader: Reader) -> dict[str, Index]:
@@ -69,6 +74,54 @@ def read_secrets(tables: Mapping[str, SecretTable], reader: Reader) -> dict[str,
             location=reader.location(path),
         )
     return secrets
+
+
+def read_sources(tables: Mapping[str, SourceTable], reader: Reader) -> dict[str, Source]:
+    """Source trees by name; faults are noted in the reader."""
+    sources: dict[str, Source] = {}
+    for name, table in tables.items():
+        path = ("sources", name)
+        _check_repository(table, path, reader)
+        if _CUT_COMMIT.fullmatch(table.rev):
+            reader.fault(
+                (*path, "rev"),
+                f"{table.rev!r} looks like part of a commit",
+                "write all of its 40 digits, in lower case: servers know commits by nothing less",
+            )
+        elif table.rev.startswith("-") or any(sign in table.rev for sign in " ~^:?*[\\") or ".." in table.rev:
+            reader.fault(
+                (*path, "rev"), f"{table.rev!r} is no tag, branch or commit", 'such as: rev = "v2.0.0"'
+            )
+        sources[name] = Source(
+            name=name,
+            git=table.git,
+            rev=table.rev,
+            submodules=table.submodules,
+            checkout=value_or(table.checkout, ""),
+            location=reader.location(path),
+        )
+    return sources
+
+
+def _check_repository(table: SourceTable, path: KeyPath, reader: Reader) -> None:
+    address = table.git.removeprefix("git+")
+    if has_credential(address):
+        reader.fault(
+            (*path, "git"),
+            "an address must not hold credentials",
+            "remove them: the host's netrc or git credential helper gives them",
+        )
+    elif address.startswith("-"):
+        reader.fault((*path, "git"), f"{table.git!r} is not an address")
+    elif address.lower().startswith(("http://", "git://")):
+        from urllib.parse import urlsplit  # noqa: PLC0415 - start-up
+
+        if not is_loopback_host(urlsplit(address).hostname or ""):
+            reader.fault(
+                (*path, "git"),
+                f"{table.git!r} is fetched without encryption, which is refused except on this machine",
+                "use https or ssh",
+            )
 
 
 def _check_url(name: str, table: IndexTable, reader: Reader) -> None:

@@ -8,6 +8,7 @@ then depends on parents and on the cell, and stands in ``extra_json_schema["defa
 from layerwright.spec.keys.file import IndexTable, LeaksTable, SecretTable, SpecFile
 from layerwright.spec.keys.images import DefaultsTable, ImageTable, OverrideTable
 from layerwright.spec.keys.items import (
+    ComponentTable,
     CopyTable,
     MatrixTable,
     ModelTable,
@@ -18,8 +19,11 @@ from layerwright.spec.keys.items import (
     RunTable,
     WhenTable,
 )
+from layerwright.spec.keys.trees import BuildTestTable, SourceTable, SourceUse
 
 __all__ = [
+    "BuildTestTable",
+    "ComponentTable",
     "CopyTable",
     "DefaultsTable",
     "ImageTable",
@@ -34,6 +38,8 @@ __all__ = [
     "RunStep",
     "RunTable",
     "SecretTable",
+    "SourceTable",
+    "SourceUse",
     "SpecFile",
     "WhenTable",
 ]

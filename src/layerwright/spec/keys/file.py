@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from layerwright.spec.keys.images import DefaultsTable, ImageTable
-from layerwright.spec.keys.items import ProjectTable
+from layerwright.spec.keys.items import ComponentTable, ProjectTable
+from layerwright.spec.keys.trees import SourceTable
 from layerwright.spec.keys.values import (
     Label,
     NonEmpty,
@@ -135,6 +136,22 @@ class SpecFile(Table, frozen=True, kw_only=True):
         Meta(
             description="Package indexes, by name; PyPI is there unless one is `default`.",
             examples=[{"internal": {"url": "https://pypi.example.org/simple", "credentials": "netrc"}}],
+        ),
+    ] = field(default_factory=dict)
+    components: Annotated[
+        dict[Annotated[str, text_like("[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name")], ComponentTable],
+        Meta(
+            description="Component archives, by name.",
+            examples=[
+                {"mudnn": {"url": "https://example.org/mudnn.tar.gz", "sha256": "0" * 64, "arch": ["qy1"]}}
+            ],
+        ),
+    ] = field(default_factory=dict)
+    sources: Annotated[
+        dict[Annotated[str, text_like("[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name")], SourceTable],
+        Meta(
+            description="Source trees, by name.",
+            examples=[{"pytorch": {"git": "https://github.com/pytorch/pytorch", "rev": "v2.0.0"}}],
         ),
     ] = field(default_factory=dict)
     secrets: Annotated[

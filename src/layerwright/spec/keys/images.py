@@ -13,9 +13,12 @@ from layerwright.spec.keys.items import (
     RunTable,
     WhenTable,
 )
+from layerwright.spec.keys.trees import BuildTestTable, SourceUse
 from layerwright.spec.keys.values import (
     AcceleratorName,
     AptPackage,
+    ComponentKindName,
+    GpuArchitectureName,
     ImagePath,
     NonEmpty,
     PrereleaseMode,
@@ -63,6 +66,18 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
             AcceleratorName,
             Meta(
                 description="The kind of device the image computes on.", extra_json_schema=default_of("cpu")
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    gpu_arch: (
+        Annotated[
+            GpuArchitectureName,
+            Meta(
+                description="Architecture of the Moore Threads GPUs that the image is for: `qy1`, `qy2` or `ph1`, its "
+                "number (`MP 22`), or a product that has it (`S4000`); `layerwright doctor` says which one a machine "
+                "has. Becomes `TORCH_MUSA_ARCH_LIST`.",
+                examples=["qy2"],
             ),
         ]
         | UnsetType
@@ -140,6 +155,22 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
         tuple[AptPackage, ...],
         Meta(description="Debian packages, as name or name=version.", examples=[["libturbojpeg0", "ffmpeg"]]),
     ] = ()
+    components: Annotated[
+        tuple[NonEmpty, ...],
+        Meta(
+            description="Names from `[components]`, in any order: they are installed in the order that works, above "
+            "the Debian packages.",
+            examples=[["musa_toolkit", "mudnn", "mccl"]],
+        ),
+    ] = ()
+    without: Annotated[
+        tuple[ComponentKindName, ...],
+        Meta(
+            description="Kinds of components that torch_musa needs and that this image is to do without, such as MCCL "
+            "on S80 and S3000, for which there is none.",
+            examples=[["mccl"]],
+        ),
+    ] = ()
     timezone: (
         Annotated[
             str,
@@ -178,6 +209,13 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
             ],
         ),
     ] = ()
+    sources: Annotated[
+        tuple[SourceUse, ...],
+        Meta(
+            description="Source trees of `[sources]` that stand in the image, where the commands find them.",
+            examples=[[{"source": "pytorch", "to": "/home/pytorch"}]],
+        ),
+    ] = ()
     copy: Annotated[
         tuple[CopyTable, ...],
         Meta(
@@ -198,6 +236,21 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    tests: Annotated[
+        tuple[BuildTestTable, ...],
+        Meta(
+            description="Tests run at build, after all commands; their logs are kept in the image.",
+            examples=[
+                [
+                    {
+                        "script": "pytest /home/torch_musa/tests",
+                        "log": "/home/ut_output.txt",
+                        "allow": ["test_conv3d"],
+                    }
+                ]
+            ],
+        ),
+    ] = ()
     smoke: Annotated[
         tuple[NonEmpty | tuple[str, ...], ...],
         Meta(
@@ -261,6 +314,18 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
                 "home: it takes the ids of `USER_ID` and `GROUP_ID`, and gives a HOME and caches that can be "
                 "written. Needs a shell in the image, and an entrypoint or a Debian base.",
                 extra_json_schema=default_of(value=True),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    check_device: (
+        Annotated[
+            bool,
+            Meta(
+                description="Install `check-device`, which tells whether a container can compute on its devices, as a "
+                "program and as the image's health check. For `mthreads` and `nvidia`; cells of a matrix that are for "
+                "the CPU get none.",
+                extra_json_schema=default_of(value=False),
             ),
         ]
         | UnsetType

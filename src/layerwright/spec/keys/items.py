@@ -6,6 +6,8 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from layerwright.spec.keys.values import (
     AcceleratorName,
+    ComponentKindName,
+    GpuArchitectureName,
     ImagePath,
     NonEmpty,
     PythonVersion,
@@ -19,6 +21,7 @@ from layerwright.spec.keys.values import (
 )
 
 __all__ = [
+    "ComponentTable",
     "CopyTable",
     "MatrixTable",
     "ModelTable",
@@ -133,6 +136,71 @@ class ModelTable(Table, frozen=True, kw_only=True):
         text_like("0?[0-7]{3}", 'permission bits such as "0644"'),
         Meta(description="Permission bits, in octal.", examples=["0644"]),
     ] = "0644"
+
+
+class ComponentTable(Table, frozen=True, kw_only=True):
+    """An archive with an installer, such as the MUSA toolkit; the image gets what it installs, and not the archive."""
+
+    kind: (
+        Annotated[
+            ComponentKindName,
+            Meta(
+                description="What it is; the component's name when that is a kind. It decides when the component is "
+                "installed (in this order) and how. An image has one toolkit, one muDNN and one MCCL at most.",
+                examples=["mudnn"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    url: Annotated[
+        NonEmpty,
+        Meta(
+            description="Address (https, http on this machine, or file) of the tar archive, or a path relative to the "
+            "spec.",
+            examples=["https://example.org/musa_toolkits_rc4.0.1.tar.gz", "archives/mudnn.tar.gz"],
+        ),
+    ]
+    sha256: Annotated[Sha256, Meta(description="Digest of the archive.", examples=["0" * 64])]
+    version: (
+        Annotated[
+            NonEmpty,
+            Meta(
+                description="Its release, as the maker calls it; `check` compares it with what torch_musa asks for.",
+                examples=["rc4.0.1"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    arch: Annotated[
+        tuple[GpuArchitectureName, ...],
+        Meta(
+            description="GPU architectures that it serves; any when there are none. An image with another `gpu_arch` "
+            "is refused.",
+            examples=[["qy1"]],
+        ),
+    ] = ()
+    install: (
+        Annotated[
+            NonEmpty,
+            Meta(
+                description="Shell text that installs it, run by `/bin/sh -eu` in the folder it was unpacked to (the "
+                "archive's own, where all is in one), without a network. Absent: `install.sh`; for muDNN "
+                "`install_mudnn.sh` where there is one, for MCCL `install_mccl.sh`.",
+                examples=["./install.sh", "cp -r lib include /usr/local/musa/"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    insecure: (
+        Annotated[
+            Literal["http"],
+            Meta(
+                description="Fetch it without encryption. Whoever is on the line can see it; the digest still tells "
+                "whether it was changed."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class CopyTable(Table, frozen=True, kw_only=True):
@@ -373,6 +441,13 @@ class MatrixTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    gpu_arch: (
+        Annotated[
+            tuple[GpuArchitectureName, ...],
+            Meta(min_length=1, description="GPU architectures.", examples=[["qy1", "qy2"]]),
+        ]
+        | UnsetType
+    ) = UNSET
     from_: (
         Annotated[
             tuple[NonEmpty, ...],
@@ -402,6 +477,9 @@ class WhenTable(Table, frozen=True, kw_only=True):
     accelerator: (
         Annotated[str | tuple[str, ...], Meta(description="Accelerators.", examples=[["nvidia", "mthreads"]])]
         | UnsetType
+    ) = UNSET
+    gpu_arch: (
+        Annotated[str | tuple[str, ...], Meta(description="GPU architectures.", examples=["qy1"])] | UnsetType
     ) = UNSET
     from_: (
         Annotated[

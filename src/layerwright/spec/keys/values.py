@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 __all__ = [
     "AcceleratorName",
     "AptPackage",
+    "ComponentKindName",
+    "GpuArchitectureName",
     "ImagePath",
     "Label",
     "NonEmpty",
@@ -75,6 +77,10 @@ Variant = Annotated[
 ]
 RoleName = Literal["base", "training", "inference", "dev", "release", "executor"]
 AcceleratorName = Literal["cpu", "nvidia", "mthreads"]
+ComponentKindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
+GpuArchitectureName = Annotated[
+    str, text_like(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}", 'a GPU architecture such as "qy2"')
+]
 PrereleaseMode = Literal["disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"]
 
 
