@@ -44,6 +44,11 @@ class Combined:
                 return (*part.path, key)
         return self.parts[-1].path
 
+    @property
+    def gpu_arch(self) -> str:
+        """The last GPU architecture said, by its own name; empty for none."""
+        return next((part.gpu_arch for part in reversed(self.parts) if part.gpu_arch), "")
+
     def every(self, get: Callable[[Part], Iterable[T]]) -> tuple[T, ...]:
         """The entries of all parts, lowest first."""
         return tuple(item for part in self.parts for item in get(part))

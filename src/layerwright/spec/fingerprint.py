@@ -17,8 +17,8 @@ def cell_resolution_digest(cell: Cell, spec: Spec) -> str:
     """Digest (64 hexadecimal digits) of what decides which versions a cell gets; kept in the lock.
 
     In it: base (for a parent, its name and its own digest), Python, platform, packages, constraints,
-    pre-releases, ``exclude-newer``, apt, models, whether a Debian base needs time zones; and, when there are
-    packages, the indexes without their credentials. Not in it: positions, the cell's own name, and everything
+    pre-releases, ``exclude-newer``, apt, components, models, whether a Debian base needs time zones; and, when
+    there are packages, the indexes without their credentials. Not in it: positions, the cell's own name, and everything
     that only the build needs.
     """
     return hashlib.sha256(
@@ -35,6 +35,8 @@ def _parts(cell: Cell, spec: Spec) -> dict[str, Any]:
         "apt": sorted(cell.apt),
         "models": sorted([model.url, model.sha256, model.to] for model in cell.models),
     }
+    if cell.components:
+        parts["components"] = [[one.name, one.kind, one.url, one.sha256] for one in cell.components]
     if cell.base.kind == "debian" and cell.timezone:
         # Which zone is a variable of the image; that there is one adds tzdata to the base.
         parts["zones"] = True

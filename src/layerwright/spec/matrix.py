@@ -11,7 +11,7 @@ from layerwright.spec.parts import value_or
 
 __all__ = ["AXES", "matches", "matrix_axes", "matrix_points", "point_label", "when_axes", "when_faults"]
 
-AXES = ("python", "accelerator", "from", "variant")
+AXES = ("python", "accelerator", "gpu_arch", "from", "variant")
 """Names of the axes, as the keys of ``[images.NAME.matrix]``."""
 
 
@@ -27,6 +27,7 @@ def matrix_axes(matrix: MatrixTable | UnsetType, order: Iterable[str]) -> dict[s
     values: dict[str, tuple[str, ...] | UnsetType] = {
         "python": matrix.python,
         "accelerator": matrix.accelerator,
+        "gpu_arch": matrix.gpu_arch,
         "from": matrix.from_,
         "variant": matrix.variant,
     }
@@ -49,6 +50,7 @@ def when_axes(when: WhenTable) -> dict[str, tuple[str, ...]]:
     said = {
         "python": when.python,
         "accelerator": when.accelerator,
+        "gpu_arch": when.gpu_arch,
         "from": when.from_,
         "variant": when.variant,
     }

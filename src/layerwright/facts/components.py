@@ -1,0 +1,62 @@
+"""Kinds of component archives: what they hold, the order they are installed in, the script that installs each.
+
+Sources: MooreThreads/torch_musa, docker/ubuntu/dockerfile.dev and dockerfile.release (order, and that each archive is
+unpacked and its install script run), docker/common/release (the toolkit's installer removes /usr/local/musa* and
+with it muDNN and MCCL).
+"""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "COMPONENT_KINDS",
+    "MUSA_HOME",
+    "MUSA_KINDS",
+    "RENDER_GROUP",
+    "ComponentKind",
+    "KindName",
+    "kind_of",
+]
+
+KindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
+
+MUSA_HOME: Final = "/usr/local/musa"
+"""Where the toolkit stands, and all others install to. Source: MUSA_HOME of dockerfile.dev."""
+
+RENDER_GROUP: Final = 109
+"""Number of the group ``render``, whose members may use the GPU. Source: docker/ubuntu/dockerfile.base."""
+
+
+class ComponentKind(Struct, frozen=True, kw_only=True):
+    """What is known of a kind.
+
+    Attributes:
+        what: in words.
+        installers: scripts of the unpacked archive that install it, the first that is there.
+        single: an image has at most one.
+        needed: torch_musa does not work without it.
+    """
+
+    name: KindName
+    what: str
+    installers: tuple[str, ...] = ("install.sh",)
+    single: bool = True
+    needed: bool = False
+
+
+COMPONENT_KINDS: Final = (
+    ComponentKind(name="musa_toolkit", what="the MUSA toolkit", needed=True),
+    ComponentKind(name="mudnn", what="muDNN", installers=("install_mudnn.sh", "install.sh"), needed=True),
+    ComponentKind(name="mccl", what="MCCL", installers=("install.sh", "install_mccl.sh"), needed=True),
+    ComponentKind(name="musa_math", what="math libraries", single=False),
+    ComponentKind(name="other", what="something else", single=False),
+)
+"""In the order in which they are installed. The toolkit's installer wipes what the others put below its prefix."""
+
+MUSA_KINDS: Final = tuple(kind.name for kind in COMPONENT_KINDS if kind.name != "other")
+
+
+def kind_of(name: str) -> ComponentKind | None:
+    """The kind of a name; None when there is none."""
+    return next((kind for kind in COMPONENT_KINDS if kind.name == name), None)
