@@ -45,6 +45,7 @@ def types(session: nox.Session) -> None:
     """Types, strictly."""
     install(session)
     session.run("mypy")
+    session.run("mypy", "--config-file", "packages/ymir-exc/pyproject.toml")
 
 
 @nox.session
