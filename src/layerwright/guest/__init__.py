@@ -1,12 +1,25 @@
-"""What of ours stands in images: the entry program. Standard shell only, so that any image can run it."""
+"""What of ours stands in images: the entry program, check-device. Standard shell only, so that any image can run it."""
 
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ENTRY_PATH", "WRITABLE", "cache_folder", "entry_program"]
+__all__ = [
+    "CHECK_DEVICE",
+    "CHECK_DEVICE_PATH",
+    "ENTRY_PATH",
+    "WRITABLE",
+    "cache_folder",
+    "check_device_program",
+    "entry_program",
+]
 
 ENTRY_PATH: Final = "/.layerwright/entry"
 """Where the entry program stands in an image."""
+
+CHECK_DEVICE: Final = "check-device"
+"""The program that tells whether a container can compute on its devices: a word that ``run`` knows."""
+
+CHECK_DEVICE_PATH: Final = f"/usr/local/bin/{CHECK_DEVICE}"
 
 
 WRITABLE: Final = "LAYERWRIGHT_WRITABLE"
@@ -21,3 +34,9 @@ def cache_folder(variable: str) -> str:
 def entry_program() -> str:
     """Text of the entry program, a POSIX shell script; what it promises stands at its head."""
     return Path(__file__).with_name("entry.sh").read_text(encoding="utf-8")
+
+
+def check_device_program(accelerator: str) -> str:
+    """Text of check-device for an image's accelerator, ``mthreads`` or ``nvidia``."""
+    text = Path(__file__).with_name("check-device.sh").read_text(encoding="utf-8")
+    return text.replace("\naccelerator=mthreads ", f"\naccelerator={accelerator} ", 1)

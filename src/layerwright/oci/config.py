@@ -8,10 +8,24 @@ from layerwright.oci.fields import Fields
 from layerwright.oci.layer import Layer
 from layerwright.oci.platform import Platform
 
-__all__ = ["EPOCH", "ConfigChanges", "Settings", "change_config", "history_texts"]
+__all__ = [
+    "EPOCH",
+    "HEALTH_INTERVAL",
+    "HEALTH_RETRIES",
+    "HEALTH_TIMEOUT",
+    "ConfigChanges",
+    "Settings",
+    "change_config",
+    "history_texts",
+]
 
 EPOCH = "1970-01-01T00:00:00Z"
 """Time of creation where none is given, so that the same inputs give the same image."""
+
+HEALTH_INTERVAL, HEALTH_TIMEOUT, HEALTH_RETRIES = 300, 100, 3
+"""Of health checks: seconds between two, seconds that one may take, failures in a row that count."""
+
+_NANOSECONDS = 10**9
 
 _KEPT = ("author", "os.features", "os.version", "variant")
 """Fields of a base's config that pass on; Docker's own leftovers (``container``, ``docker_version`` …) do not."""
@@ -27,6 +41,7 @@ class ConfigChanges:
     command: tuple[str, ...]
     user: str
     labels: Mapping[str, str]
+    health: tuple[str, ...] = ()
 
     def lines(self, base: Fields) -> tuple[str, ...]:
         """What differs from the base's settings, as a Dockerfile would say it, for the history."""
@@ -45,6 +60,8 @@ class ConfigChanges:
             found.append(f"ENTRYPOINT {json.dumps(self.entrypoint, ensure_ascii=False)}")
         if self.command:
             found.append(f"CMD {json.dumps(self.command, ensure_ascii=False)}")
+        if self.health:
+            found.append(f"HEALTHCHECK CMD {json.dumps(self.health, ensure_ascii=False)}")
         return tuple(found)
 
 
@@ -60,6 +77,7 @@ class Settings:
         labels: by name.
         volumes: paths declared as volumes, sorted.
         stop_signal: such as ``SIGTERM``, empty when not set.
+        health: the health check as Docker keeps it (``CMD`` and its words); empty when not set.
     """
 
     env: Mapping[str, str]
@@ -70,6 +88,7 @@ class Settings:
     labels: Mapping[str, str]
     volumes: tuple[str, ...]
     stop_signal: str
+    health: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, config: Fields) -> "Settings":
@@ -88,6 +107,7 @@ class Settings:
             labels=fields.table("Labels"),
             volumes=tuple(sorted(fields.child("Volumes").values)),
             stop_signal=fields.text("StopSignal", ""),
+            health=fields.child("Healthcheck").texts("Test"),
         )
 
 
@@ -149,6 +169,14 @@ def _merged(base: Fields, changes: ConfigChanges) -> dict[str, object]:
         values.pop("Cmd", None)
     if changes.command:
         values["Cmd"] = list(changes.command)
+    if changes.health:
+        # Docker's own field, which OCI's specification leaves out: Docker takes it from either kind of manifest.
+        values["Healthcheck"] = {
+            "Test": ["CMD", *changes.health],
+            "Interval": HEALTH_INTERVAL * _NANOSECONDS,
+            "Timeout": HEALTH_TIMEOUT * _NANOSECONDS,
+            "Retries": HEALTH_RETRIES,
+        }
     return values
 
 

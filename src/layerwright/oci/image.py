@@ -91,6 +91,7 @@ def build_image(
     command: Sequence[str] = (),
     user: str = "",
     labels: Mapping[str, str] | None = None,
+    health: Sequence[str] = (),
     platform: Platform | None = None,
     created: str = EPOCH,
 ) -> Image:
@@ -105,6 +106,7 @@ def build_image(
         command: default arguments.
         user: ``name``, ``uid`` or ``uid:gid``.
         labels: added to the base's, over them where names meet.
+        health: command of the health check.
         platform: the base's when not given, else linux/amd64.
         created: time of creation as RFC 3339 text.
 
@@ -127,6 +129,7 @@ def build_image(
         command=tuple(command),
         user=user,
         labels=dict(labels or {}),
+        health=tuple(health),
     )
     config = canonical_json(
         change_config(

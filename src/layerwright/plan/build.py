@@ -6,7 +6,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
-from layerwright.guest import ENTRY_PATH, WRITABLE, cache_folder, entry_program
+from layerwright.guest import (
+    CHECK_DEVICE_PATH,
+    ENTRY_PATH,
+    WRITABLE,
+    cache_folder,
+    check_device_program,
+    entry_program,
+)
 from layerwright.lock.model import Lock, LockedCell, LockedSource, LockedWheel
 from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
@@ -19,6 +26,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallCheckDevice,
     InstallEntry,
     InstallPython,
     InstallSeal,
@@ -122,6 +130,7 @@ class _CellPlanner:
         self._apt()
         self._python()
         self._entry()
+        self._check_device()
         self._wheels()
         self._seal()
         self._files()
@@ -178,6 +187,17 @@ class _CellPlanner:
 
         step = InstallEntry(sha256=hashlib.sha256(entry_program().encode()).hexdigest())
         self._add(make_node(step, (), "entry program"))
+
+    def _check_device(self) -> None:
+        if not self.cell.check_device:
+            return
+        import hashlib  # noqa: PLC0415 - start-up
+
+        accelerator = self.cell.accelerator
+        text = check_device_program(accelerator)
+        step = InstallCheckDevice(accelerator=accelerator, sha256=hashlib.sha256(text.encode()).hexdigest())
+        if all(node.step != step for node in self.nodes):
+            self._add(make_node(step, (), "check-device"))
 
     def _build(self, source: LockedSource) -> WheelInput:
         location = next(
@@ -339,6 +359,7 @@ class _CellPlanner:
             entrypoint=entrypoint,
             command=cell.command,
             labels=_labels(cell),
+            health=(CHECK_DEVICE_PATH, "--quick") if cell.check_device else (),
         )
         inputs = tuple(node.digest for node in self.nodes if not isinstance(node.step, BuildWheel))
         self._add(make_node(step, inputs, "config"))

@@ -34,6 +34,7 @@ _COLOURS = {
     "InstallApt": "#d9e2ec",
     "InstallPython": "#e3f8e5",
     "InstallEntry": "#e3f8e5",
+    "InstallCheckDevice": "#e3f8e5",
     "InstallWheels": "#e3f8e5",
     "InstallSeal": "#e3f8e5",
     "BuildWheel": "#fff3c4",

@@ -16,6 +16,7 @@ __all__ = [
     "CopyTree",
     "FetchFile",
     "InstallApt",
+    "InstallCheckDevice",
     "InstallEntry",
     "InstallPython",
     "InstallSeal",
@@ -65,6 +66,18 @@ class InstallPython(Struct, frozen=True, kw_only=True):
 class InstallEntry(Struct, frozen=True, kw_only=True):
     """Put layerwright's entry program (``layerwright.guest``) into the image; ``sha256`` is its text's."""
 
+    sha256: str
+
+
+class InstallCheckDevice(Struct, frozen=True, kw_only=True):
+    """Put the program check-device (``layerwright.guest``) into the image.
+
+    Attributes:
+        accelerator: whose devices it looks at, ``mthreads`` or ``nvidia``.
+        sha256: its text's.
+    """
+
+    accelerator: str
     sha256: str
 
 
@@ -179,13 +192,18 @@ class RunCommand(Struct, frozen=True, kw_only=True):
 
 
 class SetConfig(Struct, frozen=True, kw_only=True):
-    """The image's config; ``env`` is added to the base's environment (``PATH`` is prepended to)."""
+    """The image's config; ``env`` is added to the base's environment (``PATH`` is prepended to).
+
+    Attributes:
+        health: the health check's command; empty keeps the base's.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = ""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    health: tuple[str, ...] = ()
 
 
 Step = (
@@ -193,6 +211,7 @@ Step = (
     | InstallApt
     | InstallPython
     | InstallEntry
+    | InstallCheckDevice
     | BuildWheel
     | InstallWheels
     | InstallSeal

@@ -27,6 +27,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallCheckDevice,
     InstallEntry,
     InstallPython,
     InstallSeal,
@@ -358,7 +359,7 @@ def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:
     match step:
         case CopyTree() | RunCommand():
             rules = True
-        case InstallPython() | InstallEntry() | InstallSeal() | InstallApt():
+        case InstallPython() | InstallEntry() | InstallCheckDevice() | InstallSeal() | InstallApt():
             rules = False
         case BuildWheel():
             if result.wheel is not None:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from layerwright.core.errors import UsageError
 from layerwright.core.events import Notice, Warned
-from layerwright.guest import WRITABLE
+from layerwright.guest import CHECK_DEVICE, CHECK_DEVICE_PATH, WRITABLE
 from layerwright.run.caches import cache_variables
 from layerwright.run.files import group_text, passwd_text
 from layerwright.run.invocation import (
@@ -180,9 +180,11 @@ def prepare_start(session: Session, ready: "EngineImage", request: RunRequest) -
     grant = grant_devices(invocation.gpus, invocation.accelerator, ready.engine, host=session.host)
     asked = {text.partition("=")[0] for text in request.env}
     env = grant.applied(invocation.env, asked)
-    return PreparedStart(
-        invocation=structs.replace(invocation, env=env), dialect=dialect, options=grant.options
-    )
+    options = grant.options
+    if ready.start.check_device and invocation.gpus == "none":
+        # A container that was to have no device is not ill for want of one.
+        options = (*options, "--no-healthcheck")
+    return PreparedStart(invocation=structs.replace(invocation, env=env), dialect=dialect, options=options)
 
 
 def make_invocation(session: Session, start: Start, request: RunRequest, trees: Sequence[Path]) -> Invocation:
@@ -209,6 +211,9 @@ def make_invocation(session: Session, start: Start, request: RunRequest, trees: 
     if not arguments and request.entrypoint is None:
         arguments = start.command
     argv = (*entrypoint, *arguments)
+    if start.check_device and request.entrypoint is None and arguments[:1] == (CHECK_DEVICE,):
+        # It is a program of its own whatever the entrypoint is, which `python check-device` would hide.
+        argv = (CHECK_DEVICE_PATH, *arguments[1:])
     if not argv:
         raise UsageError(
             f"{start.cell} has no entrypoint: nothing says what to run",

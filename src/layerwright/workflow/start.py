@@ -36,6 +36,7 @@ class Start(Struct, frozen=True, kw_only=True):
         writable: variables that name a folder the caller can write to.
         options: how the spec wants it started.
         accelerator: what it computes on.
+        check_device: the program check-device is in it.
         trees: of each layer, bottom first: the store's keys of its extracted trees, and whether a program could
             write through them.
     """
@@ -53,6 +54,7 @@ class Start(Struct, frozen=True, kw_only=True):
     writable: tuple[str, ...]
     options: RunOptions
     accelerator: str = "cpu"
+    check_device: bool = False
     trees: tuple[tuple[tuple[str, ...], bool], ...]
 
 
@@ -74,6 +76,7 @@ def start_of(spec: "Spec", image: "BuiltImage") -> Start:
         writable=tuple(cell.writable),
         options=cell.run_options,
         accelerator=cell.accelerator,
+        check_device=cell.check_device,
         trees=tuple((layer.trees or (layer.diff_id.hex,), layer.private) for layer in image.layers),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from layerwright.backends.docker.quoting import argv, label, paths, word
+from layerwright.backends.docker.quoting import argv, health_check, label, paths, word
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
@@ -17,6 +17,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallCheckDevice,
     InstallEntry,
     InstallPython,
     InstallSeal,
@@ -119,7 +120,14 @@ class _Writer:
                 pass  # FROM; and wheels are made before, away from the image
             case InstallApt():
                 self._install_apt(digest)
-            case InstallPython() | InstallEntry() | InstallSeal() | FetchFile() | CopyTree():
+            case (
+                InstallPython()
+                | InstallEntry()
+                | InstallCheckDevice()
+                | InstallSeal()
+                | FetchFile()
+                | CopyTree()
+            ):
                 folder = f"trees/{len(self._trees)}"
                 self._trees[folder] = digest
                 self.lines.append(f"COPY {paths(f'{folder}/', '/', what='a path')}")
@@ -224,6 +232,7 @@ class _Writer:
             lines.append(f"ENTRYPOINT {argv(step.entrypoint, what='the entrypoint')}")
         if step.command:
             lines.append(f"CMD {argv(step.command, what='the command')}")
+        lines += health_check(step.health)
         return lines
 
 

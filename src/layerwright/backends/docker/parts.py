@@ -13,6 +13,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallCheckDevice,
     InstallEntry,
     InstallPython,
     InstallSeal,
@@ -54,6 +55,7 @@ class Parts:
     apt: list[InstallApt] = field(default_factory=list)
     python: InstallPython | None = None
     entry: bool = False
+    check_device: InstallCheckDevice | None = None
     seal: InstallSeal | None = None
     wheels: list[WheelInput] = field(default_factory=list)
     builds: list[BuildWheel] = field(default_factory=list)
@@ -111,6 +113,8 @@ def sort_steps(cell: CellPlan, parent: Parent | None) -> Parts:  # noqa: C901 - 
                 parts.python = step
             case InstallEntry():
                 parts.entry = True
+            case InstallCheckDevice():
+                parts.check_device = step
             case InstallSeal():
                 parts.seal = step
             case BuildWheel():

@@ -31,10 +31,10 @@ from layerwright.backends.docker.fragments import (
 )
 from layerwright.backends.docker.heading import heading, left_out_note
 from layerwright.backends.docker.parts import Parent, Parts, sort_steps
-from layerwright.backends.docker.quoting import argv, comment, label, paths, word
+from layerwright.backends.docker.quoting import argv, comment, health_check, label, paths, word
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
-from layerwright.guest import ENTRY_PATH, entry_program
+from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_program, entry_program
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
     BuildWheel,
@@ -122,7 +122,7 @@ def portable_body(
         *_tools(parts, own),
         *_environment(parts, indexes, root, own),
         *files_stage(parts.files, python=python, root=root, secrets=own),
-        *_entry(parts),
+        *_programs(parts),
         *_image(parts, root),
         *_smoke(parts),
     ]
@@ -236,20 +236,29 @@ def _environment(parts: Parts, indexes: Mapping[str, Index], root: Path, own: Se
     ]
 
 
-def _entry(parts: Parts) -> list[str]:
-    """The entry program, which no registry or index has: its text stands in the file."""
-    if not parts.entry:
-        return []
-    folder = ENTRY_PATH.rpartition("/")[0]
+def _programs(parts: Parts) -> list[str]:
+    """Programs of ours, which no registry or index has: their text stands in the file."""
+    lines = []
+    if parts.entry:
+        said = (
+            "The image's entry program: whoever starts the image is at home in it. See its own first lines."
+        )
+        lines += _program(said, "entry", ENTRY_PATH, entry_program())
+    if parts.check_device is not None:
+        said = "The image's check-device: whether a container can compute on its devices."
+        text = check_device_program(parts.check_device.accelerator)
+        lines += _program(said, "check-device", CHECK_DEVICE_PATH, text)
+    return lines
+
+
+def _program(said: str, stage: str, path: str, text: str) -> list[str]:
     return [
         "",
-        *comment(
-            "The image's entry program: whoever starts the image is at home in it. See its own first lines."
-        ),
-        "FROM system AS entry",
+        *comment(said),
+        f"FROM system AS {stage}",
         "USER root",
-        f"RUN mkdir -p {folder}",
-        write_file(entry_program().splitlines(), ENTRY_PATH, executable=True),
+        f"RUN mkdir -p {path.rpartition('/')[0]}",
+        write_file(text.splitlines(), path, executable=True),
     ]
 
 
@@ -269,6 +278,8 @@ def _image(parts: Parts, root: Path) -> list[str]:
             lines.append(f"COPY --from=environment {prefix} {prefix}")
     if parts.entry:
         lines.append(f"COPY --from=entry {ENTRY_PATH} {ENTRY_PATH}")
+    if parts.check_device is not None:
+        lines.append(f"COPY --from=check-device {CHECK_DEVICE_PATH} {CHECK_DEVICE_PATH}")
     state = _State()
     if parts.below is not None:
         state = _State(environment=dict(parts.below.env), workdir=parts.below.workdir)
@@ -358,4 +369,4 @@ def _config(config: SetConfig, state: _State) -> list[str]:
         lines.append(f"ENTRYPOINT {argv(config.entrypoint, what='the entrypoint')}")
     if config.command:
         lines.append(f"CMD {argv(config.command, what='the command')}")
-    return lines
+    return lines + health_check(config.health)

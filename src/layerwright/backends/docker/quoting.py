@@ -10,8 +10,9 @@ import shlex
 from collections.abc import Sequence
 
 from layerwright.core.errors import BuildError
+from layerwright.oci.config import HEALTH_INTERVAL, HEALTH_RETRIES, HEALTH_TIMEOUT
 
-__all__ = ["argv", "comment", "label", "paths", "shell_word", "sources", "word"]
+__all__ = ["argv", "comment", "health_check", "label", "paths", "shell_word", "sources", "word"]
 
 _SPECIAL = str.maketrans({character: "\\" + character for character in '\\"$'})
 _PATTERN = re.compile(r"[*?\[\\]")
@@ -91,6 +92,18 @@ def argv(arguments: Sequence[str], *, what: str) -> str:
         _refuse(text, what, "\0")
     # ASCII keeps separators such as U+2028 out of the lines; a backslash before the last line end would join lines.
     return json.dumps(list(arguments))
+
+
+def health_check(command: Sequence[str]) -> list[str]:
+    """The line of HEALTHCHECK, as native builds have it; none for no command.
+
+    Raises:
+        BuildError: as for ``argv``.
+    """
+    if not command:
+        return []
+    times = f"--interval={HEALTH_INTERVAL}s --timeout={HEALTH_TIMEOUT}s --retries={HEALTH_RETRIES}"
+    return [f"HEALTHCHECK {times} CMD {argv(command, what='the health check')}"]
 
 
 def _refuse(text: str, what: str, characters: str) -> None:

@@ -8,13 +8,21 @@ from layerwright.backends.base import BuiltLayer
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
-from layerwright.guest import ENTRY_PATH, entry_program
+from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_program, entry_program
 from layerwright.layers import LayerDigests, scan_tree, tree_layer
 from layerwright.oci.layer import GZIP_LAYER
 from layerwright.plan.seal import seal_files
-from layerwright.plan.steps import CopyTree, FetchFile, InstallPython, InstallSeal
+from layerwright.plan.steps import CopyTree, FetchFile, InstallCheckDevice, InstallPython, InstallSeal
 
-__all__ = ["copy_tree", "fetch_file", "install_entry", "install_python", "install_seal", "write_blob"]
+__all__ = [
+    "copy_tree",
+    "fetch_file",
+    "install_check_device",
+    "install_entry",
+    "install_python",
+    "install_seal",
+    "write_blob",
+]
 
 
 def write_blob(
@@ -73,14 +81,24 @@ def write_environment(root: Path, step: InstallPython) -> None:
 
 def install_entry(workshop: Workshop) -> NodeResult:
     """The entry program."""
+    return _program(workshop, entry_program(), to=ENTRY_PATH, created_by="layerwright: entry program")
+
+
+def install_check_device(workshop: Workshop, step: InstallCheckDevice) -> NodeResult:
+    """The program that tells whether a container can compute on its devices."""
+    text = check_device_program(step.accelerator)
+    return _program(workshop, text, to=CHECK_DEVICE_PATH, created_by="layerwright: check-device")
+
+
+def _program(workshop: Workshop, text: str, *, to: str, created_by: str) -> NodeResult:
     with workshop.store.scratch() as scratch:
-        program = scratch / "entry"
-        program.write_text(entry_program(), encoding="utf-8")
+        program = scratch / "program"
+        program.write_text(text, encoding="utf-8")
         scan = scan_tree(program, own=True)
         return write_blob(
             workshop,
-            "layerwright: entry program",
-            lambda out: tree_layer(scan, to=ENTRY_PATH, out=out, mode=0o755),
+            created_by,
+            lambda out: tree_layer(scan, to=to, out=out, mode=0o755),
             private=False,
         )
 

@@ -85,6 +85,7 @@ def finish_image(
         entrypoint=config.entrypoint,
         command=config.command,
         labels=config.labels,
+        health=config.health,
         platform=platform,
     )
     if judge is not None:

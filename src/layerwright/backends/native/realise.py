@@ -15,6 +15,7 @@ from layerwright.plan.steps import (
     CopyTree,
     FetchFile,
     InstallApt,
+    InstallCheckDevice,
     InstallEntry,
     InstallPython,
     InstallSeal,
@@ -78,6 +79,10 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.files import install_entry  # noqa: PLC0415 - start-up
 
             return install_entry(workshop)
+        case InstallCheckDevice():
+            from layerwright.backends.native.files import install_check_device  # noqa: PLC0415 - start-up
+
+            return install_check_device(workshop, step)
         case InstallSeal():
             from layerwright.backends.native.files import install_seal  # noqa: PLC0415 - start-up
 

@@ -23,7 +23,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="run a program in an image, as you",
         description="Build the image if it is not up to date, then start its entrypoint with ARGS: the current "
         "folder is at the image's workdir, files made belong to you, the exit code and signals are the program's. "
-        "Options of layerwright itself go before IMAGE; everything after it reaches the program untouched.",
+        "Options of layerwright itself go before IMAGE; everything after it reaches the program untouched. In an image "
+        "with `check_device`, ARGS may be `check-device [--quick] [--json]`: whether a device there computes.",
     )
     _add_options(run)
     run.add_argument(
