@@ -61,6 +61,8 @@ TABLES = {
     "ModelTable": "Entries of `models`",
     "CopyTable": "Entries of `copy`",
     "RunStep": "Entries of `run`",
+    "ExecutorTable": "`[images.NAME.executor]`",
+    "ParameterTable": "`[[images.NAME.parameters]]`",
     "RunTable": "`[images.NAME.run]`",
     "MountTable": "Entries of `mounts`",
     "IndexTable": "`[indexes.NAME]`",

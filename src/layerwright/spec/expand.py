@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, convert
 
@@ -13,8 +14,21 @@ from layerwright.spec.components import ComponentSet, Wish, choose_components
 from layerwright.spec.faults import KeyPath, nearest
 from layerwright.spec.keys import ImageTable, OverrideTable, SpecFile
 from layerwright.spec.matrix import matches, matrix_axes, matrix_points, point_label, when_axes, when_faults
-from layerwright.spec.model import Accelerator, Base, Cell, Component, Package, RunOptions, Source, SourceItem
+from layerwright.spec.model import (
+    Accelerator,
+    Base,
+    Cell,
+    Component,
+    DeclaredParameter,
+    Package,
+    RunOptions,
+    Source,
+    SourceItem,
+)
 from layerwright.spec.parts import Part, Reader, value_or
+
+if TYPE_CHECKING:
+    from layerwright.ymir.image import Executor
 
 __all__ = ["FALLBACK_TAG", "expand"]
 
@@ -301,6 +315,7 @@ class _Expansion:
         accelerator = self._accelerator(draft, above)
         gpu_arch = self._gpu_arch(draft, above, accelerator)
         chosen = self._choose_components(draft, parent, adds, accelerator, gpu_arch, packages)
+        executor, parameters = self._executor(draft, adds, above)
         cell = Cell(
             name=draft.name,
             image=draft.image,
@@ -335,16 +350,51 @@ class _Expansion:
             smoke=draft.whole.every(lambda part: part.smoke),
             workdir=adds.last(lambda table: table.workdir, above.workdir if above else "/code"),
             entrypoint=adds.last(lambda table: table.entrypoint, above.entrypoint if above else ()),
-            command=adds.last(lambda table: table.command, above.command if above else ()),
+            command=adds.last(lambda table: table.command, self._command(draft, above)),
             bytecode=draft.whole.last(lambda table: table.bytecode, otherwise=True),
             sealed=draft.whole.last(lambda table: table.sealed, otherwise=True),
             entry_program=draft.whole.last(lambda table: table.entry_program, otherwise=True),
             check_device=self._check_device(draft, accelerator, above),
             run_options=adds.run_options(below),
+            executor=executor,
+            parameters=parameters,
             location=self._reader.location(draft.path),
         )
         has_packages = bool(packages) or bool(parent and parent.has_packages)
         return _Built(cell=cell, root=parent.root if parent else base, has_packages=has_packages)
+
+    def _command(self, draft: _Draft, above: Cell | None) -> tuple[str, ...]:
+        """What runs when nothing is said: the parent's, or what an executor's image runs by convention."""
+        if above and above.command:
+            return above.command
+        if draft.whole.last(lambda table: table.role, "inference") != "executor":
+            return ()
+        from layerwright.ymir.image import START_COMMAND  # noqa: PLC0415 - start-up
+
+        return START_COMMAND
+
+    def _executor(
+        self, draft: _Draft, adds: Combined, above: Cell | None
+    ) -> "tuple[Executor | None, tuple[DeclaredParameter, ...]]":
+        """What the cell declares as an executor, over its parent's."""
+        role = draft.whole.last(lambda table: table.role, "inference")
+        said = any(part.table.parameters or part.table.executor is not UNSET for part in adds.parts)
+        if not said and role != "executor":
+            return (above.executor, above.parameters) if above else (None, ())
+        from layerwright.spec.executors import declared_parameters, executor_of  # noqa: PLC0415 - start-up
+
+        if role not in {"executor", "base"}:
+            for part in draft.own.parts:
+                for key in ("executor", "parameters"):
+                    if getattr(part.table, key) not in (UNSET, ()):
+                        self._reader.fault(
+                            (*part.path, key),
+                            f"{key!r} is for executors, and the role of {draft.image!r} is {role}",
+                            'set role = "executor", or "base" for an image that executors start from',
+                            at_key=True,
+                        )
+        parameters = declared_parameters(adds, above, self._reader)
+        return executor_of(adds, above, parameters), parameters
 
     def _base(self, draft: _Draft, python: str, parent: _Built | None) -> Base:
         if parent:

@@ -6,13 +6,17 @@ Everything here is checked and complete; nothing is filled in later. Paths are r
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 
 from layerwright.core.source import Location
 from layerwright.facts.components import KindName
 from layerwright.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from layerwright.ymir.image import Executor
+    from layerwright.ymir.parameter import Parameter
 
 __all__ = [
     "Accelerator",
@@ -21,6 +25,7 @@ __all__ = [
     "Cell",
     "Component",
     "CopyItem",
+    "DeclaredParameter",
     "GitPackage",
     "Index",
     "IndexPackage",
@@ -196,6 +201,13 @@ class SourceItem(Struct, frozen=True, kw_only=True):
     location: Location
 
 
+class DeclaredParameter(Struct, frozen=True, kw_only=True):
+    """A hyper-parameter of an executor, and where it is declared."""
+
+    parameter: "Parameter"
+    location: Location
+
+
 class CopyItem(Struct, frozen=True, kw_only=True):
     """A file or folder of the project; ``exclude`` holds gitignore-style patterns."""
 
@@ -305,6 +317,8 @@ class Cell(Struct, frozen=True, kw_only=True):
         bytecode: compile .pyc files into layers of their own.
         sealed: pip and uv inside the image keep to the locked versions.
         entry_program: the image starts through layerwright's entry program.
+        executor: what it declares for the platform; None unless ``role`` is ``executor``, or a table of it says so.
+        parameters: the executor's, before they are cut to its tasks, with their places.
         check_device: the program check-device and a health check are in the image.
         location: where the image's table stands.
     """
@@ -348,6 +362,8 @@ class Cell(Struct, frozen=True, kw_only=True):
     entry_program: bool = True
     check_device: bool = False
     run_options: RunOptions = field(default_factory=RunOptions)
+    executor: "Executor | None" = None
+    parameters: tuple[DeclaredParameter, ...] = ()
     location: Location
 
     @property

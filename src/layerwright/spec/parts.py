@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, field
 
@@ -43,6 +43,9 @@ from layerwright.spec.model import (
     UrlPackage,
 )
 from layerwright.spec.requirement import requirement_fault
+
+if TYPE_CHECKING:
+    from layerwright.ymir.parameter import Parameter
 
 __all__ = ["Part", "Reader", "split_words", "value_or"]
 
@@ -82,6 +85,7 @@ class Part(Struct, frozen=True, kw_only=True):
     smoke: tuple[RunItem, ...] = ()
     options: RunTable = field(default_factory=RunTable)
     mounts: tuple[Mount, ...] = ()
+    parameters: "tuple[Parameter | None, ...]" = ()
 
     @property
     def name(self) -> str:
@@ -146,7 +150,15 @@ class Reader:
             mounts=tuple(
                 Mount(source=mount.from_, to=mount.to, read_only=mount.read_only) for mount in options.mounts
             ),
+            parameters=self._parameters(table, path),
         )
+
+    def _parameters(self, table: DefaultsTable, path: KeyPath) -> "tuple[Parameter | None, ...]":
+        if not table.parameters:
+            return ()
+        from layerwright.spec.executors import read_parameters  # noqa: PLC0415 - start-up
+
+        return read_parameters(table.parameters, (*path, "parameters"), self)
 
     def check_to(self, to: str, path: KeyPath) -> None:
         """A path in the image has no ``..``."""

@@ -5,6 +5,7 @@ them by ``tools/generate_spec_reference.py``. A key that nobody wrote is ``UNSET
 then depends on parents and on the cell, and stands in ``extra_json_schema["default"]`` for people.
 """
 
+from layerwright.spec.keys.executor import ExecutorTable, ParameterTable
 from layerwright.spec.keys.file import IndexTable, LeaksTable, SecretTable, SpecFile
 from layerwright.spec.keys.images import DefaultsTable, ImageTable, OverrideTable
 from layerwright.spec.keys.items import (
@@ -26,6 +27,7 @@ __all__ = [
     "ComponentTable",
     "CopyTable",
     "DefaultsTable",
+    "ExecutorTable",
     "ImageTable",
     "IndexTable",
     "LeaksTable",
@@ -34,6 +36,7 @@ __all__ = [
     "MountTable",
     "OverrideTable",
     "PackageTable",
+    "ParameterTable",
     "ProjectTable",
     "RunStep",
     "RunTable",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from layerwright.spec.keys.executor import ExecutorTable, ParameterTable
 from layerwright.spec.keys.items import (
     CopyTable,
     MatrixTable,
@@ -169,6 +170,24 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
             description="Kinds of components that torch_musa needs and that this image is to do without, such as MCCL "
             "on S80 and S3000, for which there is none.",
             examples=[["mccl"]],
+        ),
+    ] = ()
+    executor: (
+        Annotated[
+            ExecutorTable,
+            Meta(
+                description="What the YMIR platform may ask of an image whose role is `executor`.",
+                examples=[{"tasks": ["training", "infer"], "object_types": ["detection"]}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    parameters: Annotated[
+        tuple[ParameterTable, ...],
+        Meta(
+            description="Hyper-parameters of an image whose role is `executor`: its templates in /img-man are made of "
+            "them.",
+            examples=[[{"name": "epochs", "default": 10, "minimum": 1, "task": ["training"]}]],
         ),
     ] = ()
     timezone: (
