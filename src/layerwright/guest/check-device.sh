@@ -65,15 +65,23 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
+for needed in cat chmod cut mkdir rm sed tr; do
+  if ! has "$needed"; then
+    echo "check-device: this image has no $needed, and nothing can be judged without it" >&2
+    exit 3
+  fi
+done
+
 # limited SECONDS COMMAND...: its output in $out, its status in $status; 124 when it takes longer.
 limited() {
   seconds=$1
   shift
   status=0
+  # What the shell itself says of a program that was ended by a signal is not the program's.
   if has timeout; then
-    out=$(timeout -k 5 "$seconds" "$@" 2>&1 </dev/null) || status=$?
+    out=$({ timeout -k 5 "$seconds" "$@" 2>&1 </dev/null; } 2>/dev/null) || status=$?
   else
-    out=$("$@" 2>&1 </dev/null) || status=$?
+    out=$({ "$@" 2>&1 </dev/null; } 2>/dev/null) || status=$?
   fi
 }
 
