@@ -38,9 +38,9 @@ _LIBRARIES = (
     "libz.",
 )  # fmt: skip
 _PROGRAMS = (
-    "bash", "cat", "chmod", "chown", "cp", "dash", "date", "echo", "env", "false", "grep", "head", "id",
+    "bash", "cat", "chmod", "chown", "cp", "dash", "date", "echo", "env", "false", "grep", "gzip", "head", "id",
     "kill", "ln", "ls", "mkdir", "mktemp", "mv", "python3", "python3.11", "readlink", "rm", "sh",
-    "sleep", "sort", "stat", "stty", "tail", "test", "timeout", "touch", "true", "tty", "uname", "wc",
+    "sleep", "sort", "stat", "stty", "tail", "tar", "test", "timeout", "touch", "true", "tty", "uname", "wc",
     "whoami",
 )  # fmt: skip
 
