@@ -36,7 +36,9 @@ from layerwright.plan.steps import (
     RunCommand,
     SealedPackage,
     SetConfig,
+    TextFile,
     WheelInput,
+    WriteFiles,
 )
 from layerwright.spec.model import Cell, PathPackage, RunItem, Spec
 
@@ -135,6 +137,7 @@ class _CellPlanner:
         self._seal()
         self._files()
         self._copies()
+        self._texts()
         self._runs()
         self._config()
 
@@ -178,7 +181,10 @@ class _CellPlanner:
 
     def _enters(self) -> bool:
         """Whether the image starts through the entry program: not where a base may have an entrypoint of its own."""
-        return self.cell.entry_program and bool(self.cell.entrypoint or self.locked.base.kind == "debian")
+        cell = self.cell
+        # The platform reads an executor's files through its entrypoint, and a vendor's own prints a banner first.
+        own = bool(cell.entrypoint) or self.locked.base.kind == "debian" or cell.role == "executor"
+        return cell.entry_program and own
 
     def _entry(self) -> None:
         if not self._enters() or any(isinstance(node.step, InstallEntry) for node in self.nodes):
@@ -320,6 +326,18 @@ class _CellPlanner:
                 location=item.location,
             )
             self._add(make_node(step, (), f"copy {item.source} {item.to}"))
+
+    def _texts(self) -> None:
+        if self.cell.role != "executor" or self.cell.executor is None:
+            return
+        from layerwright.ymir.image import IMG_MAN, image_files  # noqa: PLC0415 - start-up
+
+        texts = image_files(self.cell.executor)
+        files = tuple(
+            TextFile(path=path.removeprefix(f"{IMG_MAN}/"), text=texts[path]) for path in sorted(texts)
+        )
+        step = WriteFiles(to=IMG_MAN, files=files, location=self.cell.location)
+        self._add(make_node(step, (), f"img-man {' '.join(self.cell.executor.tasks)}"))
 
     def _runs(self) -> None:
         for item in self.cell.run:

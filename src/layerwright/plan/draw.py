@@ -40,6 +40,7 @@ _COLOURS = {
     "BuildWheel": "#fff3c4",
     "FetchFile": "#fce5d8",
     "CopyTree": "#fce5d8",
+    "WriteFiles": "#fce5d8",
     "RunCommand": "#ffe0e6",
     "SetConfig": "#eeeeee",
 }

@@ -27,7 +27,9 @@ __all__ = [
     "SealedPackage",
     "SetConfig",
     "Step",
+    "TextFile",
     "WheelInput",
+    "WriteFiles",
 ]
 
 PREFIX = "/opt/venv"
@@ -173,6 +175,27 @@ class CopyTree(Struct, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class TextFile(Struct, frozen=True, kw_only=True):
+    """A small text file of an image; ``path`` is relative to its step's folder."""
+
+    path: str
+    text: str
+
+
+class WriteFiles(Struct, frozen=True, kw_only=True):
+    """Write texts that the spec itself holds: what an executor says about itself in ``/img-man``.
+
+    Attributes:
+        to: absolute path of a folder.
+        files: by path; everybody may read them.
+        location: where the spec declares them.
+    """
+
+    to: str
+    files: tuple[TextFile, ...]
+    location: Location | None = None
+
+
 class RunCommand(Struct, frozen=True, kw_only=True):
     """Run a command in the image so far.
 
@@ -217,6 +240,7 @@ Step = (
     | InstallSeal
     | FetchFile
     | CopyTree
+    | WriteFiles
     | RunCommand
     | SetConfig
 )

@@ -35,6 +35,7 @@ from layerwright.plan.steps import (
     Node,
     RunCommand,
     SetConfig,
+    WriteFiles,
 )
 from layerwright.workflow.accounts import note_secrets
 from layerwright.workflow.session import Session, lock_path
@@ -357,7 +358,7 @@ def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:
     """What of a node was made here."""
     step = node.step
     match step:
-        case CopyTree() | RunCommand():
+        case CopyTree() | WriteFiles() | RunCommand():
             rules = True
         case InstallPython() | InstallEntry() | InstallCheckDevice() | InstallSeal() | InstallApt():
             rules = False

@@ -26,6 +26,7 @@ from layerwright.plan.steps import (
     SetConfig,
     Step,
     WheelInput,
+    WriteFiles,
 )
 
 __all__ = ["APT_MOUNT", "IMAGE_STAGE", "SMOKE_STAGE", "Dockerfile", "write_dockerfile"]
@@ -127,6 +128,7 @@ class _Writer:
                 | InstallSeal()
                 | FetchFile()
                 | CopyTree()
+                | WriteFiles()
             ):
                 folder = f"trees/{len(self._trees)}"
                 self._trees[folder] = digest

@@ -21,6 +21,7 @@ from layerwright.plan.steps import (
     RunCommand,
     SetConfig,
     WheelInput,
+    WriteFiles,
 )
 
 __all__ = ["Parent", "Parts", "sort_steps"]
@@ -60,13 +61,18 @@ class Parts:
     wheels: list[WheelInput] = field(default_factory=list)
     builds: list[BuildWheel] = field(default_factory=list)
     bytecode: bool = False
-    rest: list[FetchFile | CopyTree | RunCommand] = field(default_factory=list)
+    rest: list[FetchFile | CopyTree | WriteFiles | RunCommand] = field(default_factory=list)
     smoke: list[RunCommand] = field(default_factory=list)
 
     @property
     def files(self) -> list[FetchFile]:
         """Files from elsewhere, in the plan's order."""
         return [step for step in self.rest if isinstance(step, FetchFile)]
+
+    @property
+    def texts(self) -> list[WriteFiles]:
+        """Texts of the spec, in the plan's order."""
+        return [step for step in self.rest if isinstance(step, WriteFiles)]
 
     @property
     def environment(self) -> Environment | None:
@@ -123,7 +129,7 @@ def sort_steps(cell: CellPlan, parent: Parent | None) -> Parts:  # noqa: C901 - 
                 parts.wheels += [wheel for wheel in step.wheels if not wheel.built_by]
             case InstallWheels():
                 parts.bytecode = True
-            case FetchFile() | CopyTree() | RunCommand(keep=True):
+            case FetchFile() | CopyTree() | WriteFiles() | RunCommand(keep=True):
                 parts.rest.append(step)
             case RunCommand():
                 parts.smoke.append(step)

@@ -43,6 +43,7 @@ from layerwright.plan.steps import (
     FetchFile,
     RunCommand,
     SetConfig,
+    WriteFiles,
 )
 from layerwright.spec.model import Index, Secret
 
@@ -123,6 +124,7 @@ def portable_body(
         *_environment(parts, indexes, root, own),
         *files_stage(parts.files, python=python, root=root, secrets=own),
         *_programs(parts),
+        *_texts(parts),
         *_image(parts, root),
         *_smoke(parts),
     ]
@@ -262,7 +264,24 @@ def _program(said: str, stage: str, path: str, text: str) -> list[str]:
     ]
 
 
-def _image(parts: Parts, root: Path) -> list[str]:
+def _texts(parts: Parts) -> list[str]:
+    """Texts that the spec itself holds, as they are to stand in the image."""
+    lines = []
+    for number, step in enumerate(parts.texts):
+        places = {file.path: f"{step.to}/{file.path}" for file in step.files}
+        folders = sorted({path.rpartition("/")[0] for path in places.values()})
+        lines += [
+            "",
+            *comment("What the image says about itself to the platform."),
+            f"FROM system AS texts-{number}",
+            "USER root",
+            f"RUN mkdir -p {' '.join(folders)}",
+            *(write_file(file.text.splitlines(), places[file.path]) for file in step.files),
+        ]
+    return lines
+
+
+def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a step, closed by mypy
     """The image itself."""
     lines = ["", *comment("The image."), "FROM system AS image"]
     if parts.environment is not None:
@@ -284,6 +303,7 @@ def _image(parts: Parts, root: Path) -> list[str]:
     if parts.below is not None:
         state = _State(environment=dict(parts.below.env), workdir=parts.below.workdir)
     fetched = iter(range(len(parts.files)))
+    written = iter(range(len(parts.texts)))
     for step in parts.rest:
         match step:
             case FetchFile():
@@ -292,6 +312,8 @@ def _image(parts: Parts, root: Path) -> list[str]:
                 inside = context_path(step.source, root, what="what is copied", where=step.location) or "."
                 target = step.to.rstrip("/") or "/"
                 lines.append(copy(inside, target))
+            case WriteFiles():
+                lines.append(f"COPY --from=texts-{next(written)} {paths(step.to, step.to, what='a path')}")
             case RunCommand():
                 lines += _run(step, state, parts.config)
             case _:

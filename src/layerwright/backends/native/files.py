@@ -12,7 +12,14 @@ from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_progra
 from layerwright.layers import LayerDigests, scan_tree, tree_layer
 from layerwright.oci.layer import GZIP_LAYER
 from layerwright.plan.seal import seal_files
-from layerwright.plan.steps import CopyTree, FetchFile, InstallCheckDevice, InstallPython, InstallSeal
+from layerwright.plan.steps import (
+    CopyTree,
+    FetchFile,
+    InstallCheckDevice,
+    InstallPython,
+    InstallSeal,
+    WriteFiles,
+)
 
 __all__ = [
     "copy_tree",
@@ -22,6 +29,7 @@ __all__ = [
     "install_python",
     "install_seal",
     "write_blob",
+    "write_files",
 ]
 
 
@@ -127,6 +135,22 @@ def fetch_file(workshop: Workshop, step: FetchFile) -> NodeResult:
         f"layerwright: file {step.to}",
         lambda out: tree_layer(scan, to=step.to, out=out, mode=step.mode),
     )
+
+
+def write_files(workshop: Workshop, step: WriteFiles) -> NodeResult:
+    """Texts that the plan holds; everybody may read them."""
+    with workshop.store.scratch() as scratch:
+        root = scratch / "texts"
+        for one in step.files:
+            file = root / one.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(one.text, encoding="utf-8")
+        scan = scan_tree(root, own=True)
+        return write_blob(
+            workshop,
+            f"layerwright: texts of {step.to}",
+            lambda out: tree_layer(scan, to=step.to, out=out),
+        )
 
 
 def copy_tree(workshop: Workshop, step: CopyTree) -> NodeResult:

@@ -24,6 +24,7 @@ from layerwright.plan.steps import (
     RunCommand,
     SetConfig,
     WheelInput,
+    WriteFiles,
 )
 
 __all__ = ["direct_url", "realise", "realise_base"]
@@ -116,6 +117,10 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.files import copy_tree  # noqa: PLC0415 - start-up
 
             return copy_tree(workshop, step)
+        case WriteFiles():
+            from layerwright.backends.native.files import write_files  # noqa: PLC0415 - start-up
+
+            return write_files(workshop, step)
         case RunCommand():
             from layerwright.backends.native.commands import run_command  # noqa: PLC0415 - start-up
 
