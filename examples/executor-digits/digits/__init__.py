@@ -1,0 +1,1 @@
+"""A small detector of handwritten digits: its scenes, its network, its training and its use."""
