@@ -158,8 +158,8 @@ class _Reader:
                 "fine",
                 "3.3",
                 f"detection.{missing[0]}",
-                f"{len(missing)} of {len(self.ordered)} pictures are not in the file, which counts as nothing found in them",
-                "name every picture, with an empty list where nothing was found: people then know that it was looked at",
+                f"{len(missing)} of {len(self.ordered)} pictures are not there, which counts as nothing found in them",
+                "name every picture, with an empty list where nothing was found",
             )
 
     def _picture(self, key: str, entry: object) -> None:

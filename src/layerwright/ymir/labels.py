@@ -104,11 +104,11 @@ def _coco_box(one: Mapping[str, Any], name: str, picture: Mapping[str, Any], whe
         mask = counts if isinstance(counts, str) else compress_runs([int(number) for number in counts])
         height, width = (int(side) for side in shape["size"])
         if sum(expand_runs(mask)) != width * height:
-            raise _wrong(where, f"its mask does not fill a picture of {width} × {height}")
+            raise _wrong(where, f"its mask does not fill a picture of {width} by {height}")
         expected = picture.get("height"), picture.get("width")
         if expected not in {(None, None), (height, width)}:
             raise _wrong(
-                where, f"its mask is made for another size than the picture's {expected[1]} × {expected[0]}"
+                where, f"its mask is made for another size than the picture's {expected[1]} by {expected[0]}"
             )
     elif isinstance(shape, list):
         rings = tuple(tuple(_finite(number) for number in ring) for ring in shape if ring)

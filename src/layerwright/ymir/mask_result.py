@@ -84,7 +84,7 @@ class _Reader:
                 "fine",
                 "3.3",
                 "images",
-                f"{len(missing)} of {len(self.candidates)} pictures are not in the file ({missing[0]}), which counts as "
+                f"{len(missing)} of {len(self.candidates)} pictures are not there ({missing[0]}), which counts as "
                 "nothing found in them",
                 "list every picture in `images`",
             )
@@ -282,7 +282,7 @@ class _Reader:
                 "lost",
                 "3.3",
                 field,
-                f"its runs do not fill a mask of {size[0]} × {size[1]}",
+                f"its runs do not fill a mask of {size[0]} by {size[1]}",
                 "encode a mask of the picture's own height and width",
                 kind="mask size",
             )

@@ -3,6 +3,7 @@
 import math
 import posixpath
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
@@ -105,7 +106,7 @@ def check_mining(text: bytes | None, *, candidates: Sequence[str], topk: int) ->
                 "lost",
                 "3.4",
                 where,
-                f"the score {line.partition(chr(9))[2]!r:.40} is no number; the platform goes by the order of lines alone",
+                f"the score {line.partition(chr(9))[2]!r:.40} is no number; the order of lines alone counts",
                 "write float(score), and rank what cannot be scored last",
                 kind="no number",
             )
@@ -133,7 +134,7 @@ def check_mining(text: bytes | None, *, candidates: Sequence[str], topk: int) ->
 
 def _check_order(found: Collector, lines: Sequence[str]) -> None:
     scores = [_score(line) for line in lines]
-    for number, (before, after) in enumerate(zip(scores, scores[1:], strict=False), start=2):
+    for number, (before, after) in enumerate(pairwise(scores), start=2):
         if before is not None and after is not None and after > before:
             found.add(
                 "lost",

@@ -1,4 +1,4 @@
-"""What the harness says about one thing an executor did: what the platform makes of it, by which rule, and the repair."""
+"""Remarks on what an executor did: what the platform makes of it, by which rule, and the repair."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args

@@ -23,6 +23,7 @@ _STAGE_KEYS: Final = frozenset({"stage_name", "files", "timestamp", *METRICS, *C
 _TOP_KEYS: Final = frozenset(
     {"model_stages", "best_stage_name", "attachments", "evaluate_config", "model", "map", *METRICS}
 )
+_PER_CENT: Final = 100
 _OLD_STAGE: Final = "default_best_stage"
 
 FileKinds = Mapping[str, Literal["file", "folder"]]
@@ -148,7 +149,7 @@ class _Reader:
             raise self._reject(
                 _line(error),
                 f"the platform's safe YAML reader refuses the tag {tag or 'of an object'}",
-                "turn numpy and torch values into plain ones before they are written: float(metric), int(time), list(files)",
+                "make numpy and torch values plain before they are written: float(metric), int(time)",
             ) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise self._reject(
@@ -328,8 +329,8 @@ class _Reader:
             raise self._reject(
                 where,
                 f"it is {number:g}, and the platform takes fractions from 0 to 1",
-                f"write {number / 100:g} for {number:g} %"
-                if number <= 100
+                f"write {number / _PER_CENT:g} for {number:g} %"
+                if number <= _PER_CENT
                 else "write a fraction from 0 to 1",
             )
         if number < 0:
