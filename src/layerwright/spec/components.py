@@ -9,7 +9,15 @@ from layerwright.core.addresses import has_credential, is_loopback_host
 from layerwright.facts.components import COMPONENT_KINDS, MUSA_KINDS, ComponentKind, KindName, kind_of
 from layerwright.spec.faults import KeyPath, nearest
 from layerwright.spec.keys import ComponentTable
-from layerwright.spec.model import Cell, Component, IndexPackage, Package
+from layerwright.spec.model import (
+    Cell,
+    Component,
+    GitPackage,
+    IndexPackage,
+    Package,
+    PathPackage,
+    UrlPackage,
+)
 from layerwright.spec.parts import Reader, value_or
 from layerwright.spec.requirement import normalize_name
 
@@ -30,6 +38,7 @@ class Wish(Struct, frozen=True, kw_only=True):
         names: of its own components, with their places.
         without: kinds, its parents' too.
         packages: its own.
+        trees: addresses of its own source trees.
         starts_empty: it starts, in the end, from Debian packages alone: nothing is there but what the spec adds.
     """
 
@@ -41,6 +50,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     accelerator: str
     gpu_arch: str
     packages: Sequence[Package]
+    trees: Sequence[str]
     starts_empty: bool
 
 
@@ -72,10 +82,12 @@ def read_components(tables: Mapping[str, ComponentTable], reader: Reader) -> dic
             sha256=table.sha256,
             version=value_or(table.version, ""),
             arch=tuple(
-                reader.architecture(text, (*path, "arch", position))
+                known
                 for position, text in enumerate(table.arch)
+                if (known := reader.architecture(text, (*path, "arch", position)))
             ),
             install=value_or(table.install, ""),
+            insecure=value_or(table.insecure, "") == "http",
             location=reader.location(path),
         )
     return components
@@ -205,8 +217,8 @@ def _check_needed(wish: Wish, chosen: ComponentSet, reader: Reader) -> None:
                 f"{wish.cell!r} is to be without {_kind(one).what}, and has {one.name!r}",
                 "remove one of the two",
             )
-    package = next((one for one in wish.packages if _package_name(one) == _TORCH_MUSA), None)
-    if package is None or wish.accelerator != "mthreads" or not (whole or wish.starts_empty):
+    named = [*map(_package_name, wish.packages), *map(_address_name, wish.trees)]
+    if _TORCH_MUSA not in named or wish.accelerator != "mthreads" or not (whole or wish.starts_empty):
         return
     missing = [
         kind
@@ -214,7 +226,7 @@ def _check_needed(wish: Wish, chosen: ComponentSet, reader: Reader) -> None:
         if kind.needed and kind.name not in held and kind.name not in wish.without
     ]
     if missing:
-        names = " and ".join(kind.what for kind in missing)
+        names = ", ".join(kind.what for kind in missing)
         words = ", ".join(f'"{kind.name}"' for kind in missing)
         only_mccl = [kind.name for kind in missing] == ["mccl"]
         reader.fault(
@@ -232,7 +244,17 @@ def _package_name(package: Package) -> str:
     if isinstance(package, IndexPackage):
         match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", package.requirement)
         return normalize_name(match[1]) if match else ""
-    address: str = getattr(package, "url", "") or getattr(package, "git", "") or getattr(package, "path", "")
+    match package:
+        case UrlPackage():
+            return _address_name(package.url)
+        case GitPackage():
+            return _address_name(package.git)
+        case PathPackage():
+            return _address_name(package.path)
+
+
+def _address_name(address: str) -> str:
+    """The normalized name of the package that a wheel, sdist or repository at an address is, going by the address."""
     last = re.split(r"[?#]", address)[0].rstrip("/").rpartition("/")[2].removesuffix(".git")
     if last.endswith((".whl", ".tar.gz")):
         last = last.partition("-")[0]

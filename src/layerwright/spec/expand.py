@@ -499,6 +499,12 @@ class _Expansion:
             accelerator=accelerator,
             gpu_arch=gpu_arch,
             packages=packages,
+            trees=[
+                self._sources[use.source].git
+                for part in adds.parts
+                for use in part.table.sources
+                if use.source in self._sources
+            ],
             starts_empty=(parent.root if parent else draft.base).kind == "debian",
         )
         return choose_components(wish, self._components, above, self._reader)

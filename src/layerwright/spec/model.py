@@ -161,6 +161,7 @@ class Component(Struct, frozen=True, kw_only=True):
         version: the maker's name of the release; empty when it is not said.
         arch: names of the GPU architectures it serves; empty for any.
         install: shell text that installs it; empty for the kind's own way.
+        insecure: it is fetched without encryption, as the spec allows by name.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Component(Struct, frozen=True, kw_only=True):
     version: str = ""
     arch: tuple[str, ...] = ()
     install: str = ""
+    insecure: bool = False
     location: Location
 
 

@@ -59,6 +59,7 @@ _BASE_HINT = (
 _ADDRESS_HINT = (
     'such as: { path = "." }, { git = "https://…", rev = "v1.0" } or { url = "https://…", sha256 = "…" }'
 )
+_WISHES = frozenset({"auto", "detect", "native"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.+")
 
 
@@ -181,6 +182,13 @@ class Reader:
         if not text:
             return ""
         known = parse_architecture(text)
+        if text.lower() in _WISHES:
+            self.fault(
+                path,
+                "the GPU architecture is not found out: a spec gives the same image on every machine",
+                f"name it: {known_architectures()}; `layerwright doctor` says which one this machine's GPUs have",
+            )
+            return ""
         if known is None:
             self.fault(
                 path,
