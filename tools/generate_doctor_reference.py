@@ -39,11 +39,12 @@ MIRRORS = """\
 ## Mirrors
 
 None is used unless you say so. `layerwright doctor --mirrors` measures these, and prints what to export:
-`LAYERWRIGHT_INDEX_PYPI` for packages, `LAYERWRIGHT_DEBIAN_MIRROR` for Debian. Both hold for this machine alone; spec
-and lock stay as they are.
+`LAYERWRIGHT_MIRRORS` takes a name and switches both; `LAYERWRIGHT_INDEX_PYPI` (packages) and
+`LAYERWRIGHT_DEBIAN_MIRROR` take an address of one of them. They hold for this machine alone; spec and lock stay as
+they are.
 
-| mirror | region | packages | Debian | conda | source |
-| --- | --- | --- | --- | --- | --- |
+| name | mirror | region | packages | Debian | conda | source |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 PRODUCTS = """
@@ -68,7 +69,7 @@ def page() -> str:
     lines += [MIRRORS.rstrip()]
     for mirror in data.mirrors():
         addresses = " | ".join(f"`{address}`" for address in (mirror.pypi, mirror.debian, mirror.conda))
-        lines.append(f"| {mirror.title} | {mirror.region} | {addresses} | {mirror.source} |")
+        lines.append(f"| `{mirror.id}` | {mirror.title} | {mirror.region} | {addresses} | {mirror.source} |")
     lines.append(PRODUCTS.rstrip())
     for product in data.mthreads().product:
         cells = (product.name, product.arch or "-", product.musa_arch, product.source, product.confidence)

@@ -13,6 +13,7 @@ from layerwright.cli.terminal import Terminal
 from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
 from layerwright.workflow.masking import Mask, MaskingReporter
+from layerwright.workflow.mirrors import with_mirrors
 from layerwright.workflow.session import Session
 
 __all__ = ["Context"]
@@ -30,9 +31,9 @@ class Context(Struct, frozen=True, kw_only=True):
         """Wire a session from the environment and the global options.
 
         Raises:
-            UsageError: the current folder is gone.
+            UsageError: the current folder is gone, or unknown mirrors are named.
         """
-        host = HostEnvironment.gather(variables)
+        host = HostEnvironment.gather(with_mirrors(variables))
         # Podman makes a namespace of its own for the caller, which works from outside of ours only.
         apart = getattr(options, "makes_images", False) and getattr(options, "engine", "") != "podman"
         outside = None

@@ -144,6 +144,7 @@ def _size(text: str) -> int:
 
 def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Check:
     from layerwright.sources.indexes import PYPI, variable_name  # noqa: PLC0415 - start-up
+    from layerwright.workflow.mirrors import MIRRORS  # noqa: PLC0415 - start-up
 
     identity = f"mirror-{mirror.id}"
     name = f"{mirror.title} ({mirror.region})"
@@ -154,14 +155,21 @@ def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Chec
         for what, reached in (("packages", index), ("Debian packages", debian))
     ]
     fix = []
-    if not index.error:
+    if not (index.error or debian.error):
+        fix.append(
+            Cure(
+                text="use it for both, on this machine only; spec and lock stay as they are",
+                command=f"export {MIRRORS}={mirror.id}",
+            )
+        )
+    elif not index.error:
         fix.append(
             Cure(
                 text="use it for packages, on this machine only; spec and lock stay as they are",
                 command=f"export {variable_name(PYPI)}={mirror.pypi}",
             )
         )
-    if not debian.error:
+    elif not debian.error:
         fix.append(
             Cure(
                 text="use it for Debian packages",

@@ -130,8 +130,9 @@ def test_mirrors_only_when_asked_and_allowed(tmp_path, seen, monkeypatch):
     assert not diagnose(session(tmp_path), mirrors=True).diagnosis.checks
     checks = diagnose(session(tmp_path, offline=False), mirrors=True).diagnosis.checks
     assert [check.status for check in checks] == ["ok", "unknown", "ok"]
-    assert [len(check.fix) for check in checks] == [1, 0, 2]
+    assert [len(check.fix) for check in checks] == [1, 0, 1]
     assert checks[0].fix[0].command == f"export LAYERWRIGHT_INDEX_PYPI={first.pypi}"
+    assert checks[2].fix[0].command == f"export LAYERWRIGHT_MIRRORS={third.id}"
 
 
 def test_the_record_is_named_after_its_file(tmp_path):
