@@ -71,7 +71,7 @@ KINDS: Final = (
         title="what the GPUs are",
         why="Images are made for one architecture (qy1, qy2, ph1); a wheel for another does not run.",
         evidence="Product names of mthreads-gmi, against the recorded table of products.",
-        repair="Nothing to mend; take images of the architecture named.",
+        repair="Nothing to mend; the architecture named is what a spec calls `gpu_arch`, and image tags end with.",
     ),
     Kind(
         code=_NODES,
