@@ -30,7 +30,7 @@ def upsample(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return matrix
 
     down, across = weights(maps.shape[-2], size[0]), weights(maps.shape[-1], size[1])
-    return down @ maps @ across.T
+    return np.asarray(down @ maps @ across.T)
 
 
 def mean_filter(maps: np.ndarray, side: int = 9) -> np.ndarray:
@@ -47,7 +47,7 @@ def mean_filter(maps: np.ndarray, side: int = 9) -> np.ndarray:
         counts = (high - low).reshape(
             [-1 if each == axis % values.ndim else 1 for each in range(values.ndim)]
         )
-        return (sums.take(high, axis) - sums.take(low, axis)) / counts
+        return np.asarray((sums.take(high, axis) - sums.take(low, axis)) / counts)
 
     return along(along(np.asarray(maps, dtype=float), -1), -2)
 
@@ -59,7 +59,7 @@ def divergence(maps: np.ndarray, side: int = 9) -> np.ndarray:
     """
     maps = np.asarray(maps, dtype=float)
     value = binary_entropy(mean_filter(maps, side)) - mean_filter(binary_entropy(maps), side)
-    return np.clip(value, 0.0, None)  # concave: below 0 only by rounding
+    return np.asarray(np.clip(value, 0.0, None))  # concave: below 0 only by rounding
 
 
 def region_maxima(maps: np.ndarray, side: int = 32) -> np.ndarray:
@@ -70,7 +70,7 @@ def region_maxima(maps: np.ndarray, side: int = 32) -> np.ndarray:
     maps = np.asarray(maps, dtype=float)
     starts = [np.arange(0, length, side) for length in maps.shape[-2:]]
     rows = np.maximum.reduceat(maps, starts[0], axis=-2)
-    return np.maximum.reduceat(rows, starts[1], axis=-1).mean(axis=(-2, -1))
+    return np.asarray(np.maximum.reduceat(rows, starts[1], axis=-1).mean(axis=(-2, -1)))
 
 
 def aldd(

@@ -34,9 +34,9 @@ def js_divergence(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     def kl(p: np.ndarray) -> np.ndarray:
         ratio = np.where(p > 0, p, 1.0) / np.where(p > 0, middle, 1.0)
-        return (p * np.log(ratio)).sum(axis=-1)
+        return np.asarray((p * np.log(ratio)).sum(axis=-1))
 
-    return np.clip((kl(first) + kl(second)) / 2, 0.0, np.log(2.0))
+    return np.asarray(np.clip((kl(first) + kl(second)) / 2, 0.0, np.log(2.0)))
 
 
 def consistency(

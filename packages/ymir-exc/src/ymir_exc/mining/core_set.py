@@ -13,7 +13,7 @@ __all__ = ["core_set"]
 
 def _distances(features: np.ndarray, squares: np.ndarray, center: np.ndarray) -> np.ndarray:
     """Euclidean distances of all features to one."""
-    return np.sqrt(np.clip(squares - 2 * features @ center + center @ center, 0.0, None))
+    return np.asarray(np.sqrt(np.clip(squares - 2 * features @ center + center @ center, 0.0, None)))
 
 
 def core_set(

@@ -29,7 +29,7 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     common = np.clip(high - low, 0.0, None).prod(axis=-1)
     areas = [np.clip(each[:, 2:] - each[:, :2], 0.0, None).prod(axis=-1) for each in (first, second)]
     union = areas[0][:, None] + areas[1][None, :] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0))
 
 
 def sample(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float = 0.0) -> np.ndarray:
@@ -53,7 +53,7 @@ def _like(values: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Values in the number type of an image; whole numbers are rounded."""
     if np.issubdtype(image.dtype, np.integer):
         limits = np.iinfo(image.dtype)
-        return np.clip(np.rint(values), limits.min, limits.max).astype(image.dtype)
+        return np.asarray(np.clip(np.rint(values), limits.min, limits.max).astype(image.dtype))
     return values.astype(image.dtype)
 
 

@@ -39,7 +39,7 @@ def _plogp(p: np.ndarray) -> np.ndarray:
 def binary_entropy(p: np.ndarray) -> np.ndarray:
     """``H(p) = -p ln p - (1 - p) ln(1 - p)``, in nats: 0 for p of 0 and 1, ln 2 at one half."""
     p = np.clip(np.asarray(p, dtype=float), 0.0, 1.0)
-    return -_plogp(p) - _plogp(1.0 - p)
+    return np.asarray(-_plogp(p) - _plogp(1.0 - p))
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     Source: Shannon 1948; for pictures Joshi, Porikli, Papanikolopoulos: Multi-class active learning for image
     classification, CVPR 2009.
     """
-    return -_plogp(distribution(probabilities)).sum(axis=-1)
+    return np.asarray(-_plogp(distribution(probabilities)).sum(axis=-1))
 
 
 def least_confidence(probabilities: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def least_confidence(probabilities: np.ndarray) -> np.ndarray:
     Source: Lewis, Gale: A sequential algorithm for training text classifiers, SIGIR 1994; the form for many
     classes is Culotta, McCallum, AAAI 2005.
     """
-    return 1.0 - distribution(probabilities).max(axis=-1)
+    return np.asarray(1.0 - distribution(probabilities).max(axis=-1))
 
 
 def margin(probabilities: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
     pictures "best versus second best", Joshi et al., CVPR 2009.
     """
     two = np.sort(distribution(probabilities), axis=-1)[..., -2:]
-    return 1.0 - (two[..., 1] - two[..., 0])
+    return np.asarray(1.0 - (two[..., 1] - two[..., 0]))
 
 
 def reduce(values: Sequence[np.ndarray], how: str = "sum", empty: float = 0.0) -> np.ndarray:
