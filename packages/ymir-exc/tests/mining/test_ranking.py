@@ -14,7 +14,7 @@ ANSWERS = [found([1.0, 0.0]), found([0.5, 0.5], [0.5, 0.5]), found([0.7, 0.2]), 
 def ranked(algorithm, options=None, count=4, batch=3):
     return mining.mine(
         [f"/in/assets/{number}.png" for number in range(count)],
-        lambda _: numbered(int(path[-5])),
+        lambda path: numbered(int(path[-5])),
         Told(ANSWERS),
         algorithm,
         options or mining.Options(),
