@@ -56,6 +56,7 @@ class Context(Struct, frozen=True, kw_only=True):
             reporter=MaskingReporter(reporter, mask),
             start=_current_folder(),
             spec_file=Path(file) if file else None,
+            settings=tuple(getattr(options, "settings", ())),
             store_root=Path(store).absolute() if store else _default_store(),
             offline=getattr(options, "offline", False) or variables.get("LAYERWRIGHT_OFFLINE") == "1",
             outside=outside,

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerwright import __version__
 from layerwright.cli.errors import error_document, print_error
@@ -28,6 +28,26 @@ Exit codes: 0 good, 1 findings, 2 usage or spec, 3 resolution, 4 build, 5 engine
 """
 
 
+class _Gather(argparse.Action):
+    """Collects the values of an option that stands before the command's name, after it, or both."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:  # noqa: ANN401 - argparse's
+        super().__init__(option_strings, dest, **options)
+        self._gathered: list[str] = []
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        del parser, option_string
+        # A command's own namespace would take the place of what was given before its name.
+        self._gathered.append(str(values))
+        setattr(namespace, self.dest, tuple(self._gathered))
+
+
 def global_options() -> argparse.ArgumentParser:
     """Options that are taken before and after the command's name.
 
@@ -36,6 +56,13 @@ def global_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("global options")
     group.add_argument("--file", metavar="FILE", help="the spec (default: layerwright.toml here or above)")
+    group.add_argument(
+        "--set",
+        action=_Gather,
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="a value in place of what the spec says, such as images.dev.python=3.10; may be repeated",
+    )
     group.add_argument("--json", action="store_true", help="one JSON object on standard output")
     group.add_argument("--quiet", "-q", action="store_true", help="say nothing but warnings and errors")
     group.add_argument("--verbose", "-v", action="store_true", help="show what the steps' programs print")

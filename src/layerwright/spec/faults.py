@@ -1,7 +1,7 @@
 """Faults found while a spec is read, and the error they become: all at once, in file order, with positions."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -78,7 +78,14 @@ def hide_credentials(text: str) -> str:
     return _USER_AND_PASSWORD.sub(f"://{MASK}@", mask_credentials(text))
 
 
-def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = ()) -> SpecError:
+def spec_error(
+    faults: list[Fault],
+    *,
+    file: str,
+    text: str,
+    prefix: KeyPath = (),
+    said: Sequence[tuple[KeyPath, str]] = (),
+) -> SpecError:
     """The error that reports the faults.
 
     Args:
@@ -86,6 +93,7 @@ def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = (
         file: path as the user gave it.
         text: the file's content, without a byte order mark.
         prefix: where in the file the spec begins: ``("tool", "layerwright")`` in pyproject.toml.
+        said: keys that were set on the command line, with what was said there: their faults do not lie in the file.
     """
     from layerwright.spec.positions import Positions  # noqa: PLC0415 - start-up: only a faulty file needs it
 
@@ -93,6 +101,13 @@ def spec_error(faults: list[Fault], *, file: str, text: str, prefix: KeyPath = (
     problems = []
     for fault in dict.fromkeys(faults):
         path = prefix + fault.path
+        given = next((words for key, words in said if fault.path[: len(key)] == key), "")
+        if given:
+            where = Location(file=hide_credentials(given), key=format_key(path))
+            problems.append(
+                Problem(what=hide_credentials(fault.what), where=where, hint=hide_credentials(fault.hint))
+            )
+            continue
         line, column = positions.key(path) if fault.at_key else positions.value(path)
         hint = fault.hint
         if fault.quote and (written := positions.written(path)):

@@ -1,6 +1,7 @@
 """Find the spec and read it."""
 
 import os.path
+from collections.abc import Sequence
 from pathlib import Path
 
 import tomli
@@ -16,19 +17,22 @@ _LARGEST = 4 * 2**20
 """Bytes; a larger spec is refused unread."""
 
 
-def load_spec(path: Path | None, start: Path) -> Spec:
+def load_spec(path: Path | None, start: Path, settings: Sequence[str] = ()) -> Spec:
     """Read the spec.
 
     Args:
         path: the file the user named, or its folder; None to look for it.
         start: the current folder: ``path`` is relative to it, and the search begins here and goes up.
+        settings: ``KEY=VALUE`` that take the place of what the file says.
 
     Raises:
-        UsageError: there is no such file, or none was found.
+        UsageError: there is no such file, or none was found; or a setting is none.
         SpecError: the file has faults; all of them.
     """
     found = find_spec(path, start)
-    return parse_spec(_read(found, start), file=_shown(found, path, start), root=found.parent)
+    return parse_spec(
+        _read(found, start), file=_shown(found, path, start), root=found.parent, settings=settings
+    )
 
 
 def find_spec(path: Path | None, start: Path) -> Path:

@@ -1,6 +1,6 @@
 """From the content of a file to a ``Spec``; all faults at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,22 @@ PYPROJECT = "pyproject.toml"
 _PYPROJECT_KEY: KeyPath = ("tool", "layerwright")
 
 
-def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
+def parse_spec(data: bytes, *, file: str, root: Path, settings: Sequence[str] = ()) -> Spec:
     """Read the content of a spec.
 
     Args:
         data: the file's bytes.
         file: its path as the user gave it; ``pyproject.toml`` is read from its ``[tool.layerwright]``.
         root: absolute folder that relative paths start from.
+        settings: ``KEY=VALUE`` that take the place of what the file says.
 
     Raises:
         SpecError: the content has faults; all of them.
+        UsageError: a setting is none.
     """
     source = _parse(data, file=file)
+    if settings:
+        source = _changed(source, settings)
     reader = Reader(file=file, root=root, prefix=source.prefix)
     try:
         tables = msgspec.convert(source.table, SpecFile)
@@ -70,15 +74,27 @@ def parse_spec(data: bytes, *, file: str, root: Path) -> Spec:
 
 
 class _Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed file: ``table`` is the spec's part of it, below ``prefix``."""
+    """A parsed file: ``table`` is the spec's part of it, below ``prefix``; ``said`` stood on the command line."""
 
     file: str
     text: str
     prefix: KeyPath
     table: dict[str, Any]
+    said: tuple[tuple[KeyPath, str], ...] = ()
 
     def error(self, faults: list[Fault]) -> SpecError:
-        return spec_error(faults, file=self.file, text=self.text, prefix=self.prefix)
+        return spec_error(faults, file=self.file, text=self.text, prefix=self.prefix, said=self.said)
+
+
+def _changed(source: _Source, settings: Sequence[str]) -> _Source:
+    from layerwright.spec.settings import apply_settings, parse_setting  # noqa: PLC0415 - start-up
+
+    parsed = [parse_setting(text) for text in settings]
+    return msgspec.structs.replace(
+        source,
+        table=apply_settings(source.table, parsed),
+        said=tuple((setting.path, str(setting)) for setting in parsed),
+    )
 
 
 def _parse(data: bytes, *, file: str) -> _Source:

@@ -24,7 +24,7 @@ _KIND = "builds-3"
 
 def _key(session: Session, images: Sequence[str]) -> str:
     """Which build this is: the same words in the same folder."""
-    words = [str(session.spec_file or ""), str(session.start), *images, __version__]
+    words = [str(session.spec_file or ""), str(session.start), *images, __version__, *session.settings]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 

@@ -33,6 +33,7 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
         reporter: takes events.
         start: folder the search for the spec starts from.
         spec_file: the spec when it was named, else None.
+        settings: ``KEY=VALUE`` that take the place of what the spec says.
         store_root: folder of the store.
         offline: nothing may be asked of the network.
         outside: starts programs outside of the user namespace that this process has entered; None when it has not,
@@ -45,6 +46,7 @@ class Session(Struct, frozen=True, kw_only=True, dict=True):
     spec_file: Path | None
     store_root: Path
     offline: bool
+    settings: tuple[str, ...] = ()
     outside: "Outside | None" = None
 
     @cached_property
@@ -64,7 +66,7 @@ def read_spec(session: Session) -> Spec:
     """
     from layerwright.spec.load import load_spec  # noqa: PLC0415 - start-up
 
-    return load_spec(session.spec_file, session.start)
+    return load_spec(session.spec_file, session.start, session.settings)
 
 
 def lock_beside(spec_file: Path) -> Path:
