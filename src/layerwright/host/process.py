@@ -21,7 +21,17 @@ from layerwright.core.errors import BuildError
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["Completed", "ProcessError", "find_program", "foreground", "mask", "quote", "run"]
+__all__ = [
+    "Background",
+    "Completed",
+    "ProcessError",
+    "background",
+    "find_program",
+    "foreground",
+    "mask",
+    "quote",
+    "run",
+]
 
 _KEPT_BYTES = 1 << 20
 _LAST_LINES = 20
@@ -207,6 +217,67 @@ def foreground(
     return _status(process.returncode)
 
 
+class Background:
+    """A program that runs beside us, in a session of its own; whoever started it looks after it.
+
+    Attributes:
+        argv: what was started, secrets masked.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", argv: tuple[str, ...]) -> None:
+        self.argv = argv
+        self._process = process
+
+    def poll(self) -> int | None:
+        """Its exit status as the shell counts, or None while it runs."""
+        code = self._process.poll()
+        return None if code is None else _status(code)
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status, waited for at most this long."""
+        import subprocess  # noqa: PLC0415  start-up
+
+        try:
+            return _status(self._process.wait(seconds))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End it and its process group by force; no error when it has ended."""
+        _signal_group(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def background(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    output: IO[bytes],
+    pass_fds: Sequence[int] = (),
+    masked: Sequence[str] = (),
+) -> Background:
+    """Start a program that writes its standard output and error to a file, and come back at once.
+
+    Args:
+        argv: program and arguments, never a shell string.
+        env: its whole environment; None hands ours on.
+        output: takes both streams as they are.
+        pass_fds: file descriptors it inherits.
+        masked: secrets; replaced by ``***`` in errors.
+
+    Raises:
+        ProcessError: it could not be started.
+    """
+    shown = tuple(mask(argument, masked) for argument in argv)
+    with _interrupts_held() as held:
+        process = _start(argv, shown, env=env, cwd=None, input_bytes=None, pass_fds=pass_fds, output=output)
+    started = Background(process, shown)
+    if held:
+        started.kill()
+        raise KeyboardInterrupt
+    return started
+
+
 def find_program(name: str, path: str) -> Path | None:
     """Return the first executable file called ``name`` in the folders of ``path``, or None."""
     for folder in path.split(":"):
@@ -300,8 +371,9 @@ def _start(
     input_bytes: bytes | None,
     pass_fds: Sequence[int],
     own_group: bool = True,
+    output: IO[bytes] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program: captured and in a session of its own, or in our place."""
+    """Start a program: captured or with its output in a file and in a session of its own, or in our place."""
     import subprocess  # noqa: PLC0415  start-up
 
     stdin: IO[bytes] | int | None = None
@@ -314,7 +386,7 @@ def _start(
             stdin = tempfile.TemporaryFile()  # noqa: SIM115  closed below
             stdin.write(input_bytes)
             stdin.seek(0)
-    pipe = subprocess.PIPE if own_group else None
+    pipe: IO[bytes] | int | None = output if output is not None else subprocess.PIPE if own_group else None
     try:
         return subprocess.Popen(
             list(argv),
@@ -375,9 +447,15 @@ def _drain(process: "subprocess.Popen[bytes]", lines: _Lines, *, deadline: float
 
 
 def _stop_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a program and its process group: politely, then after a grace time by force."""
+    """End a program and its process group: politely, then after a grace time by force.
+
+    What it started in other groups ends with it: Podman does not always stop the container that a step runs in.
+    """
     import subprocess  # noqa: PLC0415  start-up
 
+    from layerwright.host.descendants import descendants, kill_descendants  # noqa: PLC0415  start-up
+
+    below = descendants(process.pid)
     try:
         if process.poll() is None:
             _signal_group(process.pid, signal.SIGTERM)
@@ -385,6 +463,7 @@ def _stop_group(process: "subprocess.Popen[bytes]") -> None:
                 process.wait(_GRACE_SECONDS)
     finally:
         _signal_group(process.pid, signal.SIGKILL)
+        kill_descendants(below)
         process.wait()
 
 

@@ -2,12 +2,16 @@
 
 import io
 import os
+import signal
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.run.conftest import Place, in_empty_folder
+from support.command import finish, processes_with, wait_for
 from support.trees import Tree, differences, tree_of_tar
 
 pytestmark = pytest.mark.engine
@@ -47,6 +51,9 @@ labels = { "org.example/a b" = "x $y" }
 [images.failing]
 run = [{ script = "echo before; echo the very reason >&2; exit 3" }]
 
+[images.slow]
+run = [{ script = "sleep SECONDS" }]
+
 [images.leaking]
 run = [{ script = "cat /run/secrets/token > /opt/kept", secrets = ["token"] }]
 smoke = ["test -f /opt/kept"]
@@ -54,6 +61,11 @@ smoke = ["test -f /opt/kept"]
 [secrets.token]
 env = "LAYERWRIGHT_TEST_TOKEN"
 """
+
+
+def seconds(folder: Path) -> str:
+    """A time that no other process on this machine sleeps."""
+    return str(1000 + zlib.crc32(str(folder).encode()) % 1_000_000)
 
 
 @pytest.fixture(params=["podman-root", "podman-user"])
@@ -64,7 +76,7 @@ def builder(
     place = in_empty_folder(person, f"building-{uuid.uuid4().hex[:8]}")
     base = f"oci:{person.folder.parents[1] / 'base'}"
     name = f"layerwright-test-{place.folder.name}"
-    text = SPEC.replace("NAME", name).replace("BASE", base)
+    text = SPEC.replace("NAME", name).replace("BASE", base).replace("SECONDS", seconds(place.folder))
     (place.folder / "layerwright.toml").write_text(text, encoding="utf-8")
     (place.folder / "src").mkdir()
     (place.folder / "src/a.txt").write_text("a")
@@ -107,6 +119,16 @@ def test_both_ways_give_the_same_files(builder: Place) -> None:
     assert not any(b"very-secret" in entry.data for entry in theirs.values())
     shown = builder.other("podman", "run", "--rm", "--network=none", reference)
     assert shown.stdout == 'a "b" $HOME 中文\n', shown.stderr
+
+
+def test_an_interrupt_ends_the_command_of_a_step(builder: Place) -> None:
+    command = f"sleep {seconds(builder.folder)}"
+    process = builder.command.start("build", "slow", "--backend", "podman", before=builder.before)
+    wait_for(lambda: processes_with(command) != [], lambda: "the step has not begun", seconds=120)
+    process.send_signal(signal.SIGINT)
+    done = finish(process, timeout=60)
+    assert done.status == 130, done
+    wait_for(lambda: processes_with(command) == [], lambda: "the step goes on")
 
 
 def test_an_error_of_a_step_is_told(builder: Place) -> None:

@@ -83,6 +83,24 @@ def test_time_out_ends_the_whole_group(tmp_path: Path) -> None:
     assert dies(int(child.read_text()))
 
 
+def test_what_left_the_group_ends_too(tmp_path: Path) -> None:
+    """As the container of a build step does, that Podman does not stop."""
+    file = tmp_path / "pid"
+    script = f"setsid sh -c 'echo $$ > {file}; sleep 300' & wait"
+    with pytest.raises(ProcessError, match="took longer"):
+        run(["sh", "-c", script], timeout=1)
+    pid = int(file.read_text())
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("it goes on")
+
+
 def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
     child = tmp_path / "child"
 
