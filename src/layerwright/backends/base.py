@@ -10,6 +10,7 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image
 from layerwright.oci.layer import Layer
 from layerwright.plan.steps import CellPlan, Plan
+from layerwright.plan.testing import Verdict
 
 __all__ = ["Backend", "BuiltImage", "BuiltLayer", "CellFailure", "Outcome", "WheelPart"]
 
@@ -77,6 +78,7 @@ class BuiltImage(Struct, frozen=True, kw_only=True):
         cached: for each layer, whether it was there before this build.
         seconds: wall time of this build, all cells together for a shared step.
         bytes_written: bytes that this build added to the store for this cell.
+        tests: how its tests, and those of its parents, ended.
     """
 
     cell: str
@@ -87,6 +89,7 @@ class BuiltImage(Struct, frozen=True, kw_only=True):
     cached: tuple[bool, ...]
     seconds: float
     bytes_written: int
+    tests: tuple[Verdict, ...] = ()
 
 
 class CellFailure(Struct, frozen=True, kw_only=True):

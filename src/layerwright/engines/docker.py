@@ -5,6 +5,7 @@ version they were seen in.
 """
 
 import contextlib
+import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.oci.digest import Digest
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from layerwright.core.events import BytesMoved, Reporter
     from layerwright.oci.blobs import BlobSource
     from layerwright.oci.image import Image
@@ -31,6 +34,9 @@ _WANTED_API: Final = (1, 41)
 
 _LAST_WITH_WANTED: Final = (1, 51)
 """Docker 28.3's, the last that takes the wanted one for certain."""
+
+_READ_BYTES: Final = 4 << 20
+"""Of a file of an image."""
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 """The kernel's names, which ``/info`` has, and those of platforms."""
@@ -195,6 +201,31 @@ class DockerEngine:
         """
         return self._transport.stream(f"{self.version.api}/images/{quote(reference, safe='/:@')}/get")
 
+    def read(self, reference: str, path: str) -> bytes:
+        """The end of a file of an image, 4 MiB at most; empty when there is no such file.
+
+        Raises:
+            EngineError: there is no such image, or the engine fails.
+        """
+        # Containers have files, images have not; one that is never started costs nothing but its name.
+        answer = self._transport.request(
+            "POST",
+            f"{self.version.api}/containers/create",
+            body=json.dumps({"Image": reference, "Cmd": ["-"], "Entrypoint": []}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        document = answer.json()
+        if answer.status != HTTPStatus.CREATED or not isinstance(document, dict):
+            raise EngineError(f"Docker cannot look into image {reference}: {answer.message}")
+        place = f"{self.version.api}/containers/{document['Id']}"
+        try:
+            query = urlencode({"path": path})
+            if self._transport.request("HEAD", f"{place}/archive?{query}").status == HTTPStatus.NOT_FOUND:
+                return b""
+            return _end_of_file(self._transport.stream(f"{place}/archive?{query}"))
+        finally:
+            self._ask("DELETE", f"{place}?force=true&v=true")
+
     def tag(self, identifier: str, reference: str) -> None:
         """Give an image a further ``name:tag``.
 
@@ -290,6 +321,39 @@ def _rows(document: object) -> list[Mapping[str, object]]:
     if not isinstance(document, list):
         raise EngineError("Docker's answer cannot be read: a list was expected")
     return [row for row in document if isinstance(row, dict)]
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of a stream as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer)
+        if not self._left:
+            self._left = next(self._pieces, b"")
+        amount = min(len(view), len(self._left))
+        view[:amount] = self._left[:amount]
+        self._left = self._left[amount:]
+        return amount
+
+
+def _end_of_file(archive: Iterator[bytes]) -> bytes:
+    """The last bytes of the first file of a tar."""
+    import tarfile  # noqa: PLC0415 - start-up
+
+    end = b""
+    with tarfile.open(fileobj=io.BufferedReader(_Pieces(archive)), mode="r|") as tar:
+        member = tar.next()
+        file = tar.extractfile(member) if member is not None else None
+        while file is not None and (data := file.read(_READ_BYTES)):
+            end = (end + data)[-_READ_BYTES:]
+    return end
 
 
 def _moved(task: str, amount: int) -> "BytesMoved":

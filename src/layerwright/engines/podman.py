@@ -32,6 +32,8 @@ Runner = Callable[..., Completed]
 _QUICK: Final = 60.0
 _PULL_SECONDS: Final = 3600.0
 _ABSENT: Final = 1
+_READ_BYTES: Final = 4 << 20
+"""Of a file of an image."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 # Static programs, so that they run in any image (Debian's plain ``tini`` is not one). Unlike Podman's own catatonit,
 # which ends with 1 (0.1.7, seen), they end with 127 when the image has no such program, as Docker does.
@@ -171,6 +173,26 @@ class Podman(Struct, frozen=True, kw_only=True):
         """
         words = ["save", "--quiet", "--format=docker-archive", f"--output={file}", identifier.hex]
         self._ask(words, timeout=_PULL_SECONDS)
+
+    def read(self, identifier: Digest, path: str, *, scratch: Path) -> bytes:
+        """The end of a file of an image, 4 MiB at most; empty when there is no such file.
+
+        Raises:
+            EngineError: Podman refuses.
+        """
+        # Containers have files, images have not; this one is never started.
+        words = ["create", "--quiet", "--pull=never", "--entrypoint=", identifier.hex, "-"]
+        container = self._ask(words).text.split()[-1]
+        copy = scratch / "read"
+        try:
+            if self._ask(["cp", f"{container}:{path}", str(copy)], check=False).status != 0:
+                return b""
+            with copy.open("rb") as file:
+                file.seek(max(0, copy.stat().st_size - _READ_BYTES))
+                return file.read()
+        finally:
+            copy.unlink(missing_ok=True)
+            self._ask(["rm", "--force", container])
 
     def remove(self, identifier: Digest, *, steps: bool) -> None:
         """Remove an image; no image is no error.

@@ -1,4 +1,7 @@
-"""What of ours stands in images: the entry program, check-device. Standard shell only, so that any image can run it."""
+"""What of ours runs in images: the entry program, check-device, the judge of tests.
+
+Standard shell only, so that any image can run it.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -11,6 +14,7 @@ __all__ = [
     "cache_folder",
     "check_device_program",
     "entry_program",
+    "test_judge",
 ]
 
 ENTRY_PATH: Final = "/.layerwright/entry"
@@ -40,3 +44,8 @@ def check_device_program(accelerator: str) -> str:
     """Text of check-device for an image's accelerator, ``mthreads`` or ``nvidia``."""
     text = Path(__file__).with_name("check-device.sh").read_text(encoding="utf-8")
     return text.replace("\naccelerator=mthreads ", f"\naccelerator={accelerator} ", 1)
+
+
+def test_judge() -> str:
+    """Text of the program that runs tests and judges them, a POSIX shell script; its head says how it is called."""
+    return Path(__file__).with_name("run-tests.sh").read_text(encoding="utf-8")

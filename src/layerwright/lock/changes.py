@@ -5,11 +5,21 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from layerwright.core.addresses import mask_credentials
-from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource, LockedWheel
+from layerwright.lock.model import (
+    Deb,
+    Lock,
+    LockedBase,
+    LockedCell,
+    LockedComponent,
+    LockedFile,
+    LockedSource,
+    LockedTree,
+    LockedWheel,
+)
 
 __all__ = ["Change", "describe", "diff"]
 
-Subject = Literal["cell", "base", "python", "platform", "deb", "package", "file"]
+Subject = Literal["cell", "base", "python", "platform", "deb", "package", "file", "component", "tree"]
 Fate = Literal["added", "removed", "changed"]
 
 
@@ -58,11 +68,11 @@ def describe(change: Change) -> str:
     place = ", ".join(change.cells)
     if change.subject == "cell":
         return f"{place}: {'new' if change.fate == 'added' else 'removed'}"
-    name = (
-        change.name
-        if change.subject in {"package", "file", "python", "platform"}
-        else f"{change.subject} {change.name}"
-    )
+    name = change.name
+    if change.subject == "tree":
+        name = f"sources of {change.name}"
+    elif change.subject not in {"package", "file", "python", "platform"}:
+        name = f"{change.subject} {change.name}"
     if change.subject == "base":
         name = "base"
     if change.fate != "changed":
@@ -103,6 +113,8 @@ def _cell_changes(old: LockedCell | None, new: LockedCell | None) -> Iterator[Ch
     yield from _deb_changes(old.apt, new.apt)
     yield from _package_changes(old, new)
     yield from _file_changes(old.files, new.files)
+    yield from _component_changes(old.components, new.components)
+    yield from _tree_changes(old.trees, new.trees)
 
 
 def _base_changes(old: LockedBase, new: LockedBase) -> Iterator[Change]:
@@ -223,3 +235,56 @@ def _file_changes(old: Sequence[LockedFile], new: Sequence[LockedFile]) -> Itera
             origin=mask_credentials(now.url) if now else "",
             note="other address or size" if same else "",
         )
+
+
+def _component_changes(old: Sequence[LockedComponent], new: Sequence[LockedComponent]) -> Iterator[Change]:
+    before = {one.name: one for one in old}
+    after = {one.name: one for one in new}
+    for name in sorted({*before, *after}):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        same = was is not None and now is not None and was.sha256 == now.sha256
+        yield Change(
+            cells=(),
+            subject="component",
+            name=name,
+            fate=_fate(was, now),
+            old=was.sha256[:12] if was else "",
+            new=now.sha256[:12] if now else "",
+            origin=mask_credentials(now.url) if now else "",
+            note="other address or size" if same else "",
+        )
+
+
+def _tree_changes(old: Sequence[LockedTree], new: Sequence[LockedTree]) -> Iterator[Change]:
+    before, after = _by_tree(old), _by_tree(new)
+    for name in sorted({*before, *after}):
+        was, now = before.get(name, ()), after.get(name, ())
+        if was == now:
+            continue
+        yield Change(
+            cells=(),
+            subject="tree",
+            name=name,
+            fate=_fate(was or None, now or None),
+            old=_tree_version(was),
+            new=_tree_version(now),
+            origin=mask_credentials(now[0].git) if now else "",
+            note="other submodules" if was and now and was[0] == now[0] else "",
+        )
+
+
+def _by_tree(trees: Sequence[LockedTree]) -> dict[str, tuple[LockedTree, ...]]:
+    found: dict[str, tuple[LockedTree, ...]] = {}
+    for tree in trees:
+        found[tree.name] = (*found.get(tree.name, ()), tree)
+    return found
+
+
+def _tree_version(tree: Sequence[LockedTree]) -> str:
+    """Its tag with the commit, or that alone."""
+    if not tree:
+        return ""
+    commit = tree[0].commit[:12]
+    return commit if tree[0].commit == tree[0].rev or not tree[0].rev else f"{tree[0].rev} at {commit}"

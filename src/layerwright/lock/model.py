@@ -11,8 +11,10 @@ __all__ = [
     "Lock",
     "LockedBase",
     "LockedCell",
+    "LockedComponent",
     "LockedFile",
     "LockedSource",
+    "LockedTree",
     "LockedWheel",
 ]
 
@@ -120,6 +122,33 @@ class LockedFile(Struct, frozen=True, kw_only=True):
     to: str
 
 
+class LockedComponent(Struct, frozen=True, kw_only=True):
+    """A component archive: ``sha256`` is 64 hexadecimal digits; ``size`` 0 when unknown."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int = 0
+
+
+class LockedTree(Struct, frozen=True, kw_only=True):
+    """A source tree's repository, or one of its submodules, at a commit.
+
+    Attributes:
+        name: of the source tree in the spec.
+        submodule: the submodule's folder in the tree; empty for the tree itself.
+        git: address; relative to the spec for a folder.
+        rev: tag, branch or commit that the spec asks for; empty for a submodule.
+        commit: full commit.
+    """
+
+    name: str
+    submodule: str = ""
+    git: str
+    rev: str = ""
+    commit: str
+
+
 class LockedCell(Struct, frozen=True, kw_only=True):
     """Everything one cell is made of.
 
@@ -129,6 +158,8 @@ class LockedCell(Struct, frozen=True, kw_only=True):
         apt: packages to install over the base, without those the base or the parent has, by name.
         wheels: wheels of this cell without its parent's, by name.
         sources: packages to build, by name.
+        components: archives, in the order they are installed in.
+        trees: source trees by name, each followed by its submodules by folder.
     """
 
     name: str
@@ -140,6 +171,8 @@ class LockedCell(Struct, frozen=True, kw_only=True):
     wheels: tuple[LockedWheel, ...] = ()
     sources: tuple[LockedSource, ...] = ()
     files: tuple[LockedFile, ...] = ()
+    components: tuple[LockedComponent, ...] = ()
+    trees: tuple[LockedTree, ...] = ()
 
     @property
     def packages(self) -> tuple[LockedWheel | LockedSource, ...]:

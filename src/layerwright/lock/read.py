@@ -14,8 +14,10 @@ from layerwright.lock.model import (
     Lock,
     LockedBase,
     LockedCell,
+    LockedComponent,
     LockedFile,
     LockedSource,
+    LockedTree,
     LockedWheel,
 )
 from layerwright.lock.records import ARRAYS, BASE_DEBS, Field, Record
@@ -23,13 +25,14 @@ from layerwright.lock.records import ARRAYS, BASE_DEBS, Field, Record
 __all__ = ["read_lock"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _AGAIN = "run `layerwright lock` to write it again"
 _BASE_KINDS = ("debian", "image", "oci", "archive", "docker", "registry")
 _PLATFORMS = ("linux/amd64", "linux/arm64")
 
 _BaseKind = Literal["debian", "image", "oci", "archive", "docker", "registry"]
 _Table = Mapping[str, object]
-_Item = Deb | LockedFile | LockedSource | LockedWheel
+_Item = Deb | LockedComponent | LockedFile | LockedSource | LockedTree | LockedWheel
 
 
 def read_lock(text: str, *, file: str = "layerwright.lock") -> Lock:
@@ -144,6 +147,8 @@ class _Reader:
             wheels=cast("tuple[LockedWheel, ...]", arrays["wheels"]),
             sources=cast("tuple[LockedSource, ...]", arrays["sources"]),
             files=cast("tuple[LockedFile, ...]", arrays["files"]),
+            components=cast("tuple[LockedComponent, ...]", arrays["components"]),
+            trees=cast("tuple[LockedTree, ...]", arrays["trees"]),
         )
 
     def _tables(self, document: _Table, key: str) -> Iterator[tuple[str, _Table]]:
@@ -199,7 +204,8 @@ class _Reader:
                 self._problem((*place, number), fault)
             if faults:
                 continue
-            identity = (values.get("name", values.get("to")), values.get("architecture"))
+            further = values.get("architecture", values.get("submodule"))
+            identity = (values.get("name", values.get("to")), further)
             if identity in seen:
                 self._problem((*place, number), f"{identity[0]!r} is listed twice")
             seen.add(identity)
@@ -247,6 +253,8 @@ def _fault(field: Field, value: object) -> str:
             if _SHA256.fullmatch(value) or (not value and not field.required)
             else "must be 64 hexadecimal digits"
         )
+    if kind == "commit":
+        return "" if _COMMIT.fullmatch(value) else "must be a full commit"
     if kind == "file":
         return "must be a file name without a folder" if "/" in value or value in {"", ".", ".."} else ""
     if kind == "path":

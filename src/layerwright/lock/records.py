@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from layerwright.lock.model import Deb, LockedFile, LockedSource, LockedWheel
+from layerwright.lock.model import Deb, LockedComponent, LockedFile, LockedSource, LockedTree, LockedWheel
 
 __all__ = ["ARRAYS", "BASE_DEBS", "HEADER", "Field", "Record"]
 
@@ -12,7 +12,7 @@ HEADER: Final = (
     "# Commit this file and review its changes; do not edit it by hand.\n"
 )
 
-Kind = Literal["text", "number", "flag", "sha256", "file", "path", "address"]
+Kind = Literal["text", "number", "flag", "sha256", "file", "path", "address", "commit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class Field:
 
     Attributes:
         kind: ``text``; ``number`` (not negative); ``flag``; ``sha256`` (64 hexadecimal digits);
-            ``file`` (a name without a folder); ``path`` (relative, without ``..``); ``address``.
+            ``file`` (a name without a folder); ``path`` (relative, without ``..``); ``address``;
+            ``commit`` (40 hexadecimal digits, or 64).
         required: must stand in the file; other keys are left out while they have their default.
         choices: the only allowed texts; empty for any.
     """
@@ -45,7 +46,7 @@ class Record:
     """
 
     key: str
-    type: type[Deb | LockedFile | LockedSource | LockedWheel]
+    type: type[Deb | LockedComponent | LockedFile | LockedSource | LockedTree | LockedWheel]
     fields: tuple[Field, ...]
 
 
@@ -104,6 +105,27 @@ ARRAYS: Final = (
             Field(name="to"),
             Field(name="size", kind="number", required=False),
             Field(name="sha256", kind="sha256"),
+        ),
+    ),
+    Record(
+        key="components",
+        type=LockedComponent,
+        fields=(
+            Field(name="name"),
+            Field(name="url", kind="address"),
+            Field(name="size", kind="number", required=False),
+            Field(name="sha256", kind="sha256"),
+        ),
+    ),
+    Record(
+        key="trees",
+        type=LockedTree,
+        fields=(
+            Field(name="name"),
+            Field(name="submodule", kind="path", required=False),
+            Field(name="git", kind="address"),
+            Field(name="rev", required=False),
+            Field(name="commit", kind="commit"),
         ),
     ),
 )

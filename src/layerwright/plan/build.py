@@ -1,6 +1,6 @@
 """Spec + lock → plan. Pure: everything read from disk comes in as digests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,8 +13,10 @@ from layerwright.guest import (
     cache_folder,
     check_device_program,
     entry_program,
+    test_judge,
 )
 from layerwright.lock.model import Lock, LockedCell, LockedSource, LockedWheel
+from layerwright.plan.components import component_command, musa_env
 from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
 from layerwright.plan.seal import CONSTRAINTS
@@ -23,6 +25,7 @@ from layerwright.plan.steps import (
     Base,
     BuildWheel,
     CellPlan,
+    CopySource,
     CopyTree,
     FetchFile,
     InstallApt,
@@ -34,13 +37,16 @@ from layerwright.plan.steps import (
     Node,
     Plan,
     RunCommand,
+    RunTests,
     SealedPackage,
     SetConfig,
+    Submodule,
     TextFile,
     WheelInput,
     WriteFiles,
 )
-from layerwright.spec.model import Cell, PathPackage, RunItem, Spec
+from layerwright.plan.testing import ALLOWED_LABEL
+from layerwright.spec.model import BuildTest, Cell, PathPackage, RunItem, Spec
 
 __all__ = ["LAYER_BUDGET", "TreeRequest", "image_env", "make_plan", "tree_requests"]
 
@@ -87,8 +93,9 @@ def tree_requests(cells: Iterable[Cell], locked: Iterable[LockedCell]) -> frozen
 def image_env(cell: Cell) -> dict[str, str]:
     """The variables the image sets; ``PATH`` holds what goes before the base's own."""
     env = dict(_DEFAULT_ENV)
+    env.update(musa_env(cell))
     if cell.python:
-        env["PATH"] = f"{PREFIX}/bin"
+        env["PATH"] = ":".join(filter(None, (f"{PREFIX}/bin", env.get("PATH", ""))))
         env["VIRTUAL_ENV"] = PREFIX
     if cell.timezone:
         env["TZ"] = cell.timezone
@@ -96,8 +103,13 @@ def image_env(cell: Cell) -> dict[str, str]:
     return env
 
 
-def _labels(cell: Cell) -> dict[str, str]:
-    return {"dev.layerwright.accelerator": cell.accelerator, "dev.layerwright.role": cell.role, **cell.labels}
+def _labels(cell: Cell, allowed: Sequence[str]) -> dict[str, str]:
+    own: dict[str, str] = {"dev.layerwright.accelerator": cell.accelerator, "dev.layerwright.role": cell.role}
+    if allowed:
+        import json  # noqa: PLC0415 - start-up
+
+        own[ALLOWED_LABEL] = json.dumps(allowed, ensure_ascii=False)
+    return {**own, **cell.labels}
 
 
 class _CellPlanner:
@@ -115,12 +127,14 @@ class _CellPlanner:
         self.python: Node | None = None
         self.packages = dict[str, SealedPackage]()  # of the environment, parents' too
         self.seal = InstallSeal(packages=())
+        self.allowed: tuple[str, ...] = ()  # names of tests that may have failed, here or in a parent
         self.system: tuple[str, ...] = ()  # digests of the nodes a build tool or interpreter stands on
         if parent is not None:
             self.nodes = [node for node in parent.nodes if _is_inherited(node)]
             self.python = parent.python
             self.packages = dict(parent.packages)
             self.seal = parent.seal
+            self.allowed = parent.allowed
             self.system = parent.system
 
     def _add(self, node: Node) -> Node:
@@ -130,12 +144,14 @@ class _CellPlanner:
     def plan(self) -> None:
         self._base()
         self._apt()
+        self._components()
         self._python()
         self._entry()
         self._check_device()
         self._wheels()
         self._seal()
         self._files()
+        self._source_trees()
         self._copies()
         self._texts()
         self._runs()
@@ -163,6 +179,14 @@ class _CellPlanner:
         )
         node = self._add(make_node(step, inputs, f"apt {' '.join(names)}"))
         self.system = (*self.system, node.digest)
+
+    def _components(self) -> None:
+        """In their order, each above all that is there: another toolkit makes all that follow anew."""
+        sizes = {one.sha256: one.size for one in self.locked.components}
+        for component in self.cell.components:
+            step = component_command(component, size=sizes.get(component.sha256, 0))
+            inputs = tuple(node.digest for node in self.nodes if _is_content(node))
+            self._add(make_node(step, inputs, f"component {component.name}"))
 
     def _python(self) -> None:
         if not self.cell.python or self.python is not None:
@@ -315,6 +339,32 @@ class _CellPlanner:
             )
             self._add(make_node(step, (), f"file {model.to}"))
 
+    def _source_trees(self) -> None:
+        for item in self.cell.sources:
+            source = item.source
+            found = [tree for tree in self.locked.trees if tree.name == source.name]
+            if not found:
+                raise UsageError(
+                    f"the lock has no commit of {source.name}",
+                    where=item.location,
+                    hint="run `layerwright lock`",
+                )
+            tree, *below = found
+            step = CopySource(
+                name=source.name,
+                git=tree.git,
+                rev=tree.rev,
+                commit=tree.commit,
+                submodules=tuple(
+                    Submodule(path=one.submodule, git=one.git, commit=one.commit) for one in below
+                ),
+                to=item.to,
+                history=item.git,
+                checkout=source.checkout,
+                location=item.location,
+            )
+            self._add(make_node(step, (), f"source {source.name} {tree.rev or tree.commit[:12]} {item.to}"))
+
     def _copies(self) -> None:
         for item in self.cell.copy:
             digest = self.trees[TreeRequest(source=item.source, exclude=item.exclude)]
@@ -342,6 +392,8 @@ class _CellPlanner:
     def _runs(self) -> None:
         for item in self.cell.run:
             self._command(item, keep=True)
+        for test in self.cell.tests:
+            self._test(test)
         for item in self.cell.smoke:
             self._command(item, keep=False)
 
@@ -357,11 +409,27 @@ class _CellPlanner:
             location=item.location,
         )
         inputs = tuple(node.digest for node in self.nodes if _is_content(node))
-        import shlex  # noqa: PLC0415 - start-up
+        self._add(make_node(step, inputs, f"{'run' if keep else 'smoke'} {_first_line(item)}"))
 
-        first, *more = (item.script.strip() or shlex.join(item.argv)).splitlines()
-        text = f"{first} …" if more else first
-        self._add(make_node(step, inputs, f"{'run' if keep else 'smoke'} {text}"))
+    def _test(self, item: BuildTest) -> None:
+        import hashlib  # noqa: PLC0415 - start-up
+
+        step = RunTests(
+            argv=item.argv,
+            script=item.script,
+            log=item.log,
+            junit=item.junit,
+            allow=item.allow,
+            judge=hashlib.sha256(test_judge().encode()).hexdigest(),
+            secrets=item.secrets,
+            network=item.network,
+            env={**self._env(), **item.env},
+            workdir=self.cell.workdir,
+            location=item.location,
+        )
+        inputs = tuple(node.digest for node in self.nodes if _is_content(node))
+        self._add(make_node(step, inputs, f"test {_first_line(item)}"))
+        self.allowed = tuple(dict.fromkeys((*self.allowed, *item.allow)))
 
     def _config(self) -> None:
         cell = self.cell
@@ -376,11 +444,18 @@ class _CellPlanner:
             workdir=cell.workdir,
             entrypoint=entrypoint,
             command=cell.command,
-            labels=_labels(cell),
+            labels=_labels(cell, self.allowed),
             health=(CHECK_DEVICE_PATH, "--quick") if cell.check_device else (),
         )
         inputs = tuple(node.digest for node in self.nodes if not isinstance(node.step, BuildWheel))
         self._add(make_node(step, inputs, "config"))
+
+
+def _first_line(item: RunItem) -> str:
+    import shlex  # noqa: PLC0415 - start-up
+
+    first, *more = (item.script.strip() or shlex.join(item.argv)).splitlines()
+    return f"{first} …" if more else first
 
 
 def _seal_title(packages: int) -> str:

@@ -40,6 +40,8 @@ _COLOURS = {
     "BuildWheel": "#fff3c4",
     "FetchFile": "#fce5d8",
     "CopyTree": "#fce5d8",
+    "CopySource": "#fce5d8",
+    "RunTests": "#ffe0e6",
     "WriteFiles": "#fce5d8",
     "RunCommand": "#ffe0e6",
     "SetConfig": "#eeeeee",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from layerwright.plan.steps import Base, InstallWheels, Node, Step, WheelInput
+from layerwright.plan.steps import Base, CopySource, InstallWheels, Node, RunCommand, Step, WheelInput
 
 __all__ = ["PLAN_FORMAT", "canonical", "make_node", "step_fields"]
 
@@ -14,8 +14,8 @@ PLAN_FORMAT = 1
 """Part of every node digest; raise it when a step's meaning changes."""
 
 
-_POSITIONS = frozenset({"location"})
-"""Fields that say where something stands in the user's file, and never what it is."""
+_POSITIONS = frozenset({"location", "checkout"})
+"""Fields that say where something stands, in the user's file or on this machine, and never what it is."""
 
 
 def canonical(value: object) -> bytes:
@@ -62,6 +62,15 @@ def _digest_fields(step: Step) -> dict[str, object]:
         fields["base"] = {"kind": base.kind, "digest": base.digest}
     elif isinstance(step, InstallWheels):
         fields["wheels"] = [_identity(wheel) for wheel in step.wheels]
+    elif isinstance(step, CopySource) and not step.history:
+        # Commits cover the content; with ``.git`` come names and addresses.
+        commits = [[one.path, one.commit] for one in step.submodules]
+        fields = {"kind": fields["kind"], "commit": step.commit, "submodules": commits, "to": step.to}
+    elif isinstance(step, RunCommand):
+        del fields["files"]
+        if step.files:
+            # Where a file is fetched from does not reach the image.
+            fields["files"] = [[file.name, file.sha256] for file in step.files]
     return fields
 
 

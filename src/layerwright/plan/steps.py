@@ -9,10 +9,12 @@ from layerwright.core.source import Location
 from layerwright.lock.model import Deb, LockedBase, LockedSource
 
 __all__ = [
+    "FILES_MOUNT",
     "PREFIX",
     "Base",
     "BuildWheel",
     "CellPlan",
+    "CopySource",
     "CopyTree",
     "FetchFile",
     "InstallApt",
@@ -21,12 +23,15 @@ __all__ = [
     "InstallPython",
     "InstallSeal",
     "InstallWheels",
+    "MountedFile",
     "Node",
     "Plan",
     "RunCommand",
+    "RunTests",
     "SealedPackage",
     "SetConfig",
     "Step",
+    "Submodule",
     "TextFile",
     "WheelInput",
     "WriteFiles",
@@ -34,6 +39,9 @@ __all__ = [
 
 PREFIX = "/opt/venv"
 """Where the image's Python environment stands."""
+
+FILES_MOUNT = "/dev/layerwright-files"
+"""Folder of a command's mounted files. Below /dev, a file system of its own, so that no mount point is in a layer."""
 
 
 class Base(Struct, frozen=True, kw_only=True):
@@ -175,6 +183,20 @@ class CopyTree(Struct, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class MountedFile(Struct, frozen=True, kw_only=True):
+    """A file with a known digest that a command sees as ``FILES_MOUNT/NAME``, read-only, and that is in no layer.
+
+    Attributes:
+        url: address, or a path relative to the spec.
+        size: bytes, 0 when unknown.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    size: int = 0
+
+
 class TextFile(Struct, frozen=True, kw_only=True):
     """A small text file of an image; ``path`` is relative to its step's folder."""
 
@@ -196,10 +218,43 @@ class WriteFiles(Struct, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class Submodule(Struct, frozen=True, kw_only=True):
+    """A repository at a commit, in a folder ``path`` of a source tree."""
+
+    path: str
+    git: str
+    commit: str
+
+
+class CopySource(Struct, frozen=True, kw_only=True):
+    """Put the files of a git repository at a commit, and of its submodules, into the image.
+
+    Attributes:
+        name: of the source tree in the spec.
+        git: address, or a folder relative to the spec.
+        rev: what the spec calls the commit.
+        submodules: parents first.
+        to: folder in the image.
+        history: ``.git`` comes with it, of this commit alone.
+        checkout: a folder of the user's that may have it already; empty for none.
+    """
+
+    name: str
+    git: str
+    rev: str
+    commit: str
+    submodules: tuple[Submodule, ...] = ()
+    to: str
+    history: bool = False
+    checkout: str = ""
+    location: Location | None = None
+
+
 class RunCommand(Struct, frozen=True, kw_only=True):
     """Run a command in the image so far.
 
     Attributes:
+        files: what it sees beside the image; names are unique.
         keep: True makes its changes a layer; False (smoke tests) throws them away.
         env: the image's environment at this point, plus the command's own.
     """
@@ -207,11 +262,43 @@ class RunCommand(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     script: str = ""
     secrets: tuple[str, ...] = ()
+    files: tuple[MountedFile, ...] = ()
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/"
     keep: bool = True
     location: Location | None = None
+
+
+class RunTests(Struct, frozen=True, kw_only=True):
+    """Run tests in the image so far; of all that they write, their log and JUnit file stay.
+
+    Attributes:
+        argv: the tests' command.
+        script: its text as the user wrote it, empty when argv was given.
+        log: file of the image that keeps what they print, with a verdict at its end.
+        junit: JUnit file that they write; empty when failures are read from the log.
+        allow: names of tests that may fail.
+        judge: sha256 of the text of the program that runs and judges them (``layerwright.guest``).
+        secrets, network, env, workdir: as for ``RunCommand``.
+    """
+
+    argv: tuple[str, ...]
+    script: str = ""
+    log: str
+    junit: str = ""
+    allow: tuple[str, ...] = ()
+    judge: str
+    secrets: tuple[str, ...] = ()
+    network: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    location: Location | None = None
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Files that stay in the image."""
+        return (self.log, self.junit) if self.junit else (self.log,)
 
 
 class SetConfig(Struct, frozen=True, kw_only=True):
@@ -241,7 +328,9 @@ Step = (
     | FetchFile
     | CopyTree
     | WriteFiles
+    | CopySource
     | RunCommand
+    | RunTests
     | SetConfig
 )
 

@@ -10,6 +10,7 @@ from layerwright.resolve.ports import (
     PackageResolver,
     PackageSet,
     Ports,
+    TreeResolver,
 )
 from layerwright.resolve.resolver import UPGRADE_ALL, Upgrade, resolve
 
@@ -24,6 +25,7 @@ __all__ = [
     "PackageResolver",
     "PackageSet",
     "Ports",
+    "TreeResolver",
     "Upgrade",
     "resolve",
 ]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from layerwright.lock.model import Deb, LockedBase, LockedSource, LockedWheel
+from layerwright.lock.model import Deb, LockedBase, LockedSource, LockedTree, LockedWheel
 from layerwright.oci.platform import Platform
-from layerwright.spec.model import Cell, Index, Package
+from layerwright.spec.model import Cell, Index, Package, Source
 
 __all__ = [
     "AptRequest",
@@ -19,6 +19,7 @@ __all__ = [
     "PackageResolver",
     "PackageSet",
     "Ports",
+    "TreeResolver",
 ]
 
 
@@ -146,6 +147,18 @@ class InputReader(Protocol):
         """
 
 
+class TreeResolver(Protocol):
+    """Finds commits."""
+
+    def resolve_tree(self, source: Source, /) -> tuple[LockedTree, ...]:
+        """The commit of a source tree, and of its submodules by folder after it.
+
+        Raises:
+            ResolveError: the repository has no such revision.
+            NetworkError: it cannot be asked.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The outside world, given to ``resolve``."""
@@ -155,3 +168,4 @@ class Ports:
     bases: BaseInspector
     files: FileSizer
     inputs: InputReader
+    trees: TreeResolver

@@ -11,11 +11,30 @@ from layerwright.core.addresses import has_credential, mask_credentials
 from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
 from layerwright.lock.freshness import inputs_stand, is_by_name
-from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedFile, LockedSource
+from layerwright.lock.model import (
+    Deb,
+    Lock,
+    LockedBase,
+    LockedCell,
+    LockedComponent,
+    LockedFile,
+    LockedSource,
+    LockedTree,
+)
 from layerwright.oci.platform import Platform
 from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
 from layerwright.spec.fingerprint import cell_resolution_digest
-from layerwright.spec.model import Base, Cell, GitPackage, Model, Package, PathPackage, Spec, UrlPackage
+from layerwright.spec.model import (
+    Base,
+    Cell,
+    Component,
+    GitPackage,
+    Model,
+    Package,
+    PathPackage,
+    Spec,
+    UrlPackage,
+)
 from layerwright.spec.requirement import normalize_name
 
 __all__ = ["UPGRADE_ALL", "Upgrade", "resolve"]
@@ -113,6 +132,8 @@ def _refuse_credentials(cells: Iterable[Cell]) -> None:
             (package.git, package.location) for package in cell.packages if isinstance(package, GitPackage)
         ]
         addresses += [(model.url, model.location) for model in cell.models]
+        addresses += [(one.url, one.location) for one in cell.components]
+        addresses += [(item.source.git, item.source.location) for item in cell.sources]
         if cell.base.kind != "image":
             addresses.append((cell.base.source, cell.location))
         for address, location in addresses:
@@ -133,6 +154,7 @@ def _check_upgrade(spec: Spec, locked: Mapping[str, LockedCell], upgrade: Upgrad
             raise ValueError(f"upgrade is a set of names or {UPGRADE_ALL!r}, not {upgrade!r}")
         return
     known = {package.name for cell in locked.values() for package in cell.packages}
+    known.update(tree.name for cell in locked.values() for tree in cell.trees)
     known.update(deb.name for cell in locked.values() for deb in (*cell.apt, *cell.base.debs))
     known.update(str(cell.base) for cell in spec.cells.values())
     unknown = sorted(name for name in upgrade if name not in known and normalize_name(name) not in known)
@@ -163,6 +185,8 @@ class _Run:
         default_factory=dict
     )
     inputs: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    trees: dict[str, tuple[LockedTree, ...]] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> LockedCell:
         digest = cell_resolution_digest(cell, self.spec)
@@ -184,6 +208,8 @@ class _Run:
             wheels=packages.wheels,
             sources=packages.sources,
             files=self._files(cell, before),
+            components=self._components(cell, before),
+            trees=self._trees(cell, before),
         )
 
     def _moves(self, name: str) -> bool:
@@ -197,6 +223,7 @@ class _Run:
     def _may_stay(self, cell: Cell, before: LockedCell) -> bool:
         names = [package.name for package in before.packages]
         names += [deb.name for deb in (*before.apt, *before.base.debs)]
+        names += [tree.name for tree in before.trees]
         if self._moves(str(cell.base)) or any(self._moves(name) for name in names):
             return False
         if not self.by_name and is_by_name(self.previous, cell.name):
@@ -351,12 +378,44 @@ class _Run:
             files.append(LockedFile(url=model.url, sha256=model.sha256, size=size, to=model.to))
         return tuple(sorted(files, key=lambda file: file.to))
 
-    def _file_size(self, model: Model) -> int:
-        try:
-            return self.ports.files.file_size(model.url)
-        except LayerwrightError as error:
-            error.where = error.where or model.location
-            raise
+    def _trees(self, cell: Cell, before: LockedCell | None) -> tuple[LockedTree, ...]:
+        """Commits of the cell's source trees: what is locked for a revision stays until asked for, tags and all."""
+        found = {}
+        for source in {item.source.name: item.source for item in cell.sources}.values():
+            known = tuple(tree for tree in (before.trees if before else ()) if tree.name == source.name)
+            same = known and (known[0].git, known[0].rev) == (source.git, source.rev)
+            if same and bool(known[1:]) <= source.submodules and not self._moves(source.name):
+                found[source.name] = known
+                continue
+            if source.name not in self.trees:
+                try:
+                    self.trees[source.name] = self.ports.trees.resolve_tree(source)
+                except LayerwrightError as error:
+                    error.where = error.where or source.location
+                    raise
+            found[source.name] = self.trees[source.name]
+        return tuple(tree for name in sorted(found) for tree in found[name])
+
+    def _components(self, cell: Cell, before: LockedCell | None) -> tuple[LockedComponent, ...]:
+        known = {(one.url, one.sha256): one.size for one in (before.components if before else ())}
+        return tuple(
+            LockedComponent(
+                name=one.name,
+                url=one.url,
+                sha256=one.sha256,
+                size=known.get((one.url, one.sha256), 0) or self._file_size(one),
+            )
+            for one in cell.components
+        )
+
+    def _file_size(self, item: Model | Component) -> int:
+        if item.url not in self.sizes:
+            try:
+                self.sizes[item.url] = self.ports.files.file_size(item.url)
+            except LayerwrightError as error:
+                error.where = error.where or item.location
+                raise
+        return self.sizes[item.url]
 
 
 def _has_what_it_needs(cell: Cell, before: LockedCell) -> bool:

@@ -37,6 +37,11 @@ def _parts(cell: Cell, spec: Spec) -> dict[str, Any]:
     }
     if cell.components:
         parts["components"] = [[one.name, one.kind, one.url, one.sha256] for one in cell.components]
+    if cell.sources:
+        sources = {item.source.name: item.source for item in cell.sources}
+        parts["sources"] = sorted(
+            [source.name, source.git, source.rev, source.submodules] for source in sources.values()
+        )
     if cell.base.kind == "debian" and cell.timezone:
         # Which zone is a variable of the image; that there is one adds tzdata to the base.
         parts["zones"] = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from layerwright.core.errors import EngineError, LayerwrightError
 from layerwright.core.events import TaskEnded, TaskStarted
 from layerwright.workflow.build import BuildRequest, Prepared, prepare
+from layerwright.workflow.report import tests_document
 from layerwright.workflow.session import Session
 from layerwright.workflow.workshop import make_workshop
 
@@ -163,6 +164,7 @@ def _build_all(
                     }
                     for diff_id in image.layers
                 ],
+                "tests": tests_document(image.tests),
                 "seconds": round(image.seconds, 4),
                 "bytes_written": 0,
             }

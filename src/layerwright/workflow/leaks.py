@@ -24,6 +24,7 @@ from layerwright.plan.steps import (
     Base,
     BuildWheel,
     CellPlan,
+    CopySource,
     CopyTree,
     FetchFile,
     InstallApt,
@@ -34,6 +35,7 @@ from layerwright.plan.steps import (
     InstallWheels,
     Node,
     RunCommand,
+    RunTests,
     SetConfig,
     WriteFiles,
 )
@@ -358,8 +360,10 @@ def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:
     """What of a node was made here."""
     step = node.step
     match step:
-        case CopyTree() | WriteFiles() | RunCommand():
+        case CopyTree() | CopySource() | WriteFiles() | RunTests():
             rules = True
+        case RunCommand(files=files):
+            rules = not files  # what somebody else's installer brings is not the spec's
         case InstallPython() | InstallEntry() | InstallCheckDevice() | InstallSeal() | InstallApt():
             rules = False
         case BuildWheel():
@@ -394,6 +398,8 @@ def _own_texts(cell: CellPlan) -> list[tuple[str, str]]:
                 texts += [("cmd", part) for part in step.command]
             case RunCommand(keep=True):
                 texts.append(("the command of a run step", step.script or " ".join(step.argv)))
+            case RunTests():
+                texts.append(("the command of tests", step.script or " ".join(step.argv)))
             case InstallWheels(part="files"):
                 texts += [
                     (f"direct_url.json of {wheel.name}", wheel.url) for wheel in step.wheels if wheel.url

@@ -30,6 +30,7 @@ from layerwright.sources.apt import (
 )
 from layerwright.sources.choose import AddressSizer
 from layerwright.sources.local import LocalInputs
+from layerwright.sources.trees import GitTrees
 from layerwright.sources.uv import UvResolver
 from layerwright.spec.model import Cell, Spec
 from layerwright.workflow.leaks import private_key
@@ -66,6 +67,7 @@ def make_ports(session: Session, spec: Spec) -> Iterator[Ports]:
         bases=_Bases(workshop=workshop, context=apt),
         files=AddressSizer(workshop.http, session.host, spec.root),
         inputs=LocalInputs(root=spec.root),
+        trees=GitTrees(host=session.host, root=spec.root, offline=session.offline),
     )
 
 

@@ -18,7 +18,7 @@ from layerwright.facts.model import BaseFacts
 from layerwright.lock.model import Deb, Lock, LockedBase
 from layerwright.oci.platform import Platform
 from layerwright.resolve import AptRequest, Ports
-from layerwright.spec.model import Cell, Spec
+from layerwright.spec.model import Cell, Source, Spec
 from layerwright.workflow.base_contents import known_contents
 from layerwright.workflow.session import Session, lock_path, short_list
 
@@ -90,7 +90,9 @@ def provisional_lock(
         )
     part = structs.replace(spec, cells={name: spec.cells[name] for name in names})
     with make_ports(session, spec) as ports:
-        named = replace(_with_names(ports, frozenset(distant), strict=False), files=_NoSizes())
+        named = replace(
+            _with_names(ports, frozenset(distant), strict=False), files=_NoSizes(), trees=_NoTrees()
+        )
         return resolve(part, named, previous=lock, by_name=True)
 
 
@@ -182,6 +184,16 @@ def _deb(text: str, platform: Platform) -> Deb:
     return Deb(name=name, version=version, architecture=platform.architecture, sha256="", size=0, path="")
 
 
+class _NoTrees:
+    """Source trees do not matter to a check (``resolve.TreeResolver``)."""
+
+    def resolve_tree(self, source: Source, /) -> tuple[()]:
+        """Nothing."""
+        del source
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _NoSizes:
     """Files need not be measured (``resolve.FileSizer``)."""
 

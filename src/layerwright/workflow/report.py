@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerwright.backends.base import Outcome
+    from collections.abc import Sequence
 
-__all__ = ["outcome_document", "unchanged"]
+    from layerwright.backends.base import Outcome
+    from layerwright.plan.testing import Verdict
+
+__all__ = ["outcome_document", "tests_document", "unchanged"]
 
 
 def outcome_document(outcome: "Outcome") -> dict[str, Any]:
@@ -29,6 +32,7 @@ def outcome_document(outcome: "Outcome") -> dict[str, Any]:
                     }
                     for layer, cached in zip(image.layers, image.cached, strict=True)
                 ],
+                "tests": tests_document(image.tests),
                 "seconds": round(image.seconds, 4),
                 "bytes_written": image.bytes_written,
             }
@@ -40,6 +44,11 @@ def outcome_document(outcome: "Outcome") -> dict[str, Any]:
         ],
         "outputs": [],
     }
+
+
+def tests_document(tests: "Sequence[Verdict]") -> list[dict[str, Any]]:
+    """How the tests of an image ended: those that failed and may, and those that may and did not."""
+    return [{"log": one.log, "failed": list(one.failed), "unused": list(one.unused)} for one in tests]
 
 
 def unchanged(document: dict[str, Any], seconds: float) -> dict[str, Any]:

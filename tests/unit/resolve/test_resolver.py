@@ -60,7 +60,7 @@ class World:
         self.base_debs = (deb("libc6"),)
 
     def ports(self):
-        return Ports(packages=self, apt=self, bases=self, files=self, inputs=self)
+        return Ports(packages=self, apt=self, bases=self, files=self, inputs=self, trees=self)
 
     def lock_base(self, cell):
         self.bases.append(cell.name)

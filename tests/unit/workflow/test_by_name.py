@@ -56,6 +56,7 @@ class World:
             bases=self,
             files=cast("Any", self),
             inputs=cast("Any", self),
+            trees=cast("Any", self),
         )
 
 

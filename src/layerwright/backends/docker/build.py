@@ -29,7 +29,18 @@ from layerwright.oci.digest import Digest
 from layerwright.oci.image import Image, build_image
 from layerwright.oci.platform import Platform
 from layerwright.plan.nodes import make_node
-from layerwright.plan.steps import Base, BuildWheel, CellPlan, Node, Plan, RunCommand, SetConfig, WheelInput
+from layerwright.plan.steps import (
+    Base,
+    BuildWheel,
+    CellPlan,
+    Node,
+    Plan,
+    RunCommand,
+    RunTests,
+    SetConfig,
+    WheelInput,
+)
+from layerwright.plan.testing import Verdict, read_verdict
 
 __all__ = ["DockerfileBackend", "EngineImage"]
 
@@ -44,6 +55,7 @@ class EngineImage:
         identifier: its id there.
         layers: diff ids, bottom first.
         seconds: wall time.
+        tests: how its tests, and those of its parents, ended.
     """
 
     cell: str
@@ -51,6 +63,7 @@ class EngineImage:
     identifier: Digest
     layers: tuple[Digest, ...]
     seconds: float
+    tests: tuple[Verdict, ...] = ()
 
 
 class DockerfileBackend:
@@ -116,6 +129,7 @@ class DockerfileBackend:
             references=cell.references,
             identifier=identifier,
             layers=made.layers,
+            tests=self._verdicts(cell, identifier),
             seconds=time.monotonic() - started,
         )
 
@@ -144,6 +158,19 @@ class DockerfileBackend:
             )
         return found
 
+    def _verdicts(self, cell: CellPlan, identifier: Digest) -> tuple[Verdict, ...]:
+        """How tests ended, from the logs in the image: steps that the engine took from its cache printed nothing."""
+        found = []
+        for step in (node.step for node in cell.nodes):
+            if isinstance(step, RunTests):
+                with self.workshop.store.scratch() as scratch:
+                    data = self.builder.read(identifier, step.log, scratch=scratch)
+                verdict = read_verdict(step.log, data)
+                if verdict is None:
+                    raise BuildError(f"the tests left no verdict in {step.log}", where=step.location)
+                found.append(verdict)
+        return tuple(found)
+
     def _load_base(self, base: NodeResult, platform: str) -> str:
         """Make the engine have the base, under a name of ours; it stays for the next build."""
         layers = tuple(layer.plain for layer in base.layers)
@@ -165,7 +192,9 @@ class DockerfileBackend:
     def _build(self, cell: CellPlan, dockerfile: Dockerfile) -> Digest:
         workshop = self.workshop
         quiet = [
-            node.title for node in cell.nodes if isinstance(node.step, RunCommand) and not node.step.network
+            node.title
+            for node in cell.nodes
+            if isinstance(node.step, RunCommand | RunTests) and not node.step.network
         ]
         if dockerfile.network != "none" and quiet:
             workshop.reporter(

@@ -48,6 +48,9 @@ class Builder(Protocol):
     def save(self, identifier: Digest, file: Path) -> None:
         """Write the image as a docker archive."""
 
+    def read(self, identifier: Digest, path: str, *, scratch: Path) -> bytes:
+        """The end of a file of the image, some MiB at most; empty when there is no such file."""
+
     def tag(self, identifier: Digest, reference: str) -> None:
         """Give the image a further name."""
 
@@ -97,6 +100,10 @@ class DockerBuilder:
             for chunk in self.engine.save(str(identifier)):
                 out.write(chunk)
 
+    def read(self, identifier: Digest, path: str, *, scratch: Path) -> bytes:  # noqa: ARG002 - read as a stream
+        """Ask the engine, by a container that is never started."""
+        return self.engine.read(str(identifier), path)
+
     def tag(self, identifier: Digest, reference: str) -> None:
         """Ask the engine."""
         self.engine.tag(str(identifier), reference)
@@ -133,6 +140,10 @@ class PodmanBuilder:
     def inspect(self, identifier: Digest) -> LocalImage | None:
         """Ask Podman."""
         return self.podman.inspect(identifier)
+
+    def read(self, identifier: Digest, path: str, *, scratch: Path) -> bytes:
+        """Podman copies it out of a container that is never started."""
+        return self.podman.read(identifier, path, scratch=scratch)
 
     def save(self, identifier: Digest, file: Path) -> None:
         """Podman writes the file by itself."""

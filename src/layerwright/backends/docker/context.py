@@ -59,6 +59,10 @@ def make_context(folder: Path, dockerfile: Dockerfile, nodes: Mapping[str, Node]
                 for wheel in group
             }
             (tools / name).write_text(json.dumps(particulars, sort_keys=True), encoding="utf-8")
+    for place, mounted in dockerfile.files.items():
+        (folder / place).mkdir(parents=True)
+        for file in mounted:
+            _link(workshop.store.path("files", file.sha256), folder / place / file.name)
     for place, digest in dockerfile.apt.items():
         step = nodes[digest].step
         if not isinstance(step, InstallApt):

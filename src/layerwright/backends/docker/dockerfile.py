@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from layerwright.backends.docker.quoting import argv, health_check, label, paths, word
+from layerwright.backends.docker.quoting import argv, health_check, label, paths, sources, word
 from layerwright.plan.steps import (
+    FILES_MOUNT,
     Base,
     BuildWheel,
     CellPlan,
+    CopySource,
     CopyTree,
     FetchFile,
     InstallApt,
@@ -22,12 +24,15 @@ from layerwright.plan.steps import (
     InstallPython,
     InstallSeal,
     InstallWheels,
+    MountedFile,
     RunCommand,
+    RunTests,
     SetConfig,
     Step,
     WheelInput,
     WriteFiles,
 )
+from layerwright.plan.testing import judged_command
 
 __all__ = ["APT_MOUNT", "IMAGE_STAGE", "SMOKE_STAGE", "Dockerfile", "write_dockerfile"]
 
@@ -50,6 +55,7 @@ class Dockerfile:
         trees: folder of the context to the digest of the node whose files it must hold, as they are to stand in /.
         wheels: wheels that must stand in ``wheels/`` under their file names.
         groups: file of ``tools/`` to the wheels that one step installs, whose particulars it must hold.
+        files: folder of the context to the files that a command sees, under their names.
         apt: folder of the context to the digest of the ``InstallApt`` node it serves.
         secrets: names of secrets that RUN steps mount.
         network: ``none``, or ``default`` when a command asks for the network: 20.10 has one network for all steps.
@@ -60,6 +66,7 @@ class Dockerfile:
     trees: Mapping[str, str] = field(default_factory=dict)
     wheels: tuple[WheelInput, ...] = ()
     groups: Mapping[str, tuple[WheelInput, ...]] = field(default_factory=dict)
+    files: Mapping[str, tuple[MountedFile, ...]] = field(default_factory=dict)
     apt: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     network: str = "none"
@@ -101,8 +108,11 @@ class _Writer:
         self._apt: dict[str, str] = {}
         self._wheels: dict[str, WheelInput] = {}
         self._groups: dict[str, tuple[WheelInput, ...]] = {}
+        self._files: dict[str, tuple[MountedFile, ...]] = {}
         self._secrets: dict[str, None] = {}
         self._network = "none"
+        self._opened = (0, "", "")  # line of the stage's FROM, what it begins with, its name
+        self._tests = 0
         bytecode = [
             node.digest
             for node in cell.nodes
@@ -112,9 +122,14 @@ class _Writer:
 
     def begin(self, base: str) -> None:
         """The first stage; with bytecode there is a second one, which sees the first one's files."""
-        self.lines.append(f"FROM {base} AS {_FILES if self._last_bytecode else IMAGE_STAGE}")
+        self._open(base, _FILES if self._last_bytecode else IMAGE_STAGE)
 
-    def step(self, digest: str, step: Step) -> None:
+    def _open(self, base: str, stage: str) -> None:
+        """Begin a stage; whether the name will be its own, tests that follow decide."""
+        self._opened = (len(self.lines), base, stage)
+        self.lines.append(f"FROM {base} AS {stage}")
+
+    def step(self, digest: str, step: Step) -> None:  # noqa: C901 - one branch a step, closed by mypy
         """Write one step."""
         match step:
             case Base() | BuildWheel():
@@ -128,6 +143,7 @@ class _Writer:
                 | InstallSeal()
                 | FetchFile()
                 | CopyTree()
+                | CopySource()
                 | WriteFiles()
             ):
                 folder = f"trees/{len(self._trees)}"
@@ -138,6 +154,8 @@ class _Writer:
             case InstallWheels():
                 if digest == self._last_bytecode:
                     self._compile(step)
+            case RunTests():
+                self._run_tests(step)
             case RunCommand(keep=True):
                 self.lines += self._run(step)
             case RunCommand():
@@ -157,6 +175,7 @@ class _Writer:
             trees=self._trees,
             wheels=tuple(self._wheels.values()),
             groups=self._groups,
+            files=self._files,
             apt=self._apt,
             secrets=tuple(self._secrets),
             network=self._network,
@@ -198,12 +217,25 @@ class _Writer:
         """One step for all wheels: the program that compiles natively, from the files so far into the image."""
         python = f"{step.prefix}/bin/python"
         command = [python, "-I", "-S", f"{_TOOLS}/compile_tree.py", _TREE, "/"]
+        self._open(_FILES, IMAGE_STAGE)
         self.lines += [
             # What is compiled is seen where it was before the step, so that tracebacks and bytecode name its place.
-            f"FROM {_FILES} AS {IMAGE_STAGE}",
             f"RUN --mount=type=bind,from={_FILES},source={step.prefix},target={_TREE}{step.prefix}"
             f" --mount=type=bind,source=tools,target={_TOOLS} "
             + argv(["/usr/bin/env", "PYTHONHASHSEED=0", "LC_ALL=C.UTF-8", *command], what="a path"),
+        ]
+
+    def _run_tests(self, step: RunTests) -> None:
+        """In a stage beside the image, which gets nothing but what is kept of them."""
+        line, base, stage = self._opened
+        before, tested = f"before-tests-{self._tests}", f"tests-{self._tests}"
+        self._tests += 1
+        self.lines[line] = f"FROM {base} AS {before}"
+        self.lines += [f"FROM {before} AS {tested}", *self._run(judged_command(step))]
+        self._open(before, stage)
+        self.lines += [
+            f"COPY --from={tested} {paths(*sources(path, what='a path'), path, what='a path')}"
+            for path in step.kept
         ]
 
     def _run(self, step: RunCommand) -> list[str]:
@@ -211,6 +243,10 @@ class _Writer:
             f"--mount=type=secret,id={name},target={_SECRETS}/{name},mode=0400,required=true "
             for name in step.secrets
         )
+        if step.files:
+            folder = f"files/{len(self._files)}"
+            self._files[folder] = step.files
+            mounts += f"--mount=type=bind,source={folder},target={FILES_MOUNT} "
         self._secrets.update(dict.fromkeys(step.secrets))
         if step.network:
             self._network = "default"

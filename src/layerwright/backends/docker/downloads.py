@@ -1,6 +1,7 @@
 """The stage of the portable Dockerfile that fetches models, with Python's own library and each file's digest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,13 @@ from layerwright.backends.docker.fragments import (
     write_file,
 )
 from layerwright.backends.docker.quoting import comment, shell_word
-from layerwright.plan.steps import FetchFile
+from layerwright.core.source import Location
+from layerwright.plan.steps import FetchFile, RunCommand, Step
 
-__all__ = ["file_of", "files_stage"]
+__all__ = ["Download", "downloads_of", "file_of", "files_stage"]
 
 _FETCH: Final = "/opt/fetch.py"
+_MOUNTED_MODE: Final = 0o644
 _FETCH_LINES: Final = (
     "import base64, hashlib, netrc, os, sys, urllib.parse, urllib.request",
     "url, sha256, path, mode = sys.argv[1:]",
@@ -40,16 +43,57 @@ _FETCH_LINES: Final = (
 )
 
 
-def file_of(number: int) -> str:
-    """Where the stage has the file of a step, by the step's number."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file from elsewhere; ``what`` and ``where`` are for messages."""
+
+    url: str
+    sha256: str
+    mode: int
+    what: str
+    where: Location | None
+
+
+def downloads_of(steps: Iterable[Step]) -> tuple[Download, ...]:
+    """What the steps take from elsewhere, in their order, each file once."""
+    found: dict[tuple[str, int], Download] = {}
+    for step in steps:
+        match step:
+            case FetchFile():
+                one = Download(
+                    url=step.url,
+                    sha256=step.sha256,
+                    mode=step.mode,
+                    what=f"the file {step.to}",
+                    where=step.location,
+                )
+                found.setdefault((step.sha256, step.mode), one)
+            case RunCommand():
+                for file in step.files:
+                    one = Download(
+                        url=file.url,
+                        sha256=file.sha256,
+                        mode=_MOUNTED_MODE,
+                        what=f"the archive {file.name}",
+                        where=step.location,
+                    )
+                    found.setdefault((file.sha256, _MOUNTED_MODE), one)
+            case _:
+                pass
+    return tuple(found.values())
+
+
+def file_of(downloads: Sequence[Download], sha256: str, mode: int = _MOUNTED_MODE) -> str:
+    """Where the stage has a file."""
+    number = next(place for place, one in enumerate(downloads) if (one.sha256, one.mode) == (sha256, mode))
     return f"/opt/files/{number}"
 
 
-def files_stage(steps: Sequence[FetchFile], *, python: str, root: Path, secrets: Secrets) -> list[str]:
+def files_stage(downloads: Sequence[Download], *, python: str, root: Path, secrets: Secrets) -> list[str]:
     """The stage's lines; none when nothing is fetched.
 
     Args:
-        steps: the files.
+        downloads: the files.
         python: absolute path of an interpreter in the tools stage.
         root: the project's folder, which is the build's context.
         secrets: ids of certificate authorities and netrc.
@@ -58,7 +102,7 @@ def files_stage(steps: Sequence[FetchFile], *, python: str, root: Path, secrets:
         UsageError: a file lies outside of the project's folder.
         BuildError: a value that a Dockerfile cannot hold.
     """
-    if not steps:
+    if not downloads:
         return []
     lines = [
         "",
@@ -66,9 +110,9 @@ def files_stage(steps: Sequence[FetchFile], *, python: str, root: Path, secrets:
         "FROM tools AS files",
         write_file(_FETCH_LINES, _FETCH),
     ]
-    for number, step in enumerate(steps):
-        inside = context_path(step.url, root, what=f"the file {step.to}", where=step.location)
-        url = quoted_address(step.url)
+    for number, one in enumerate(downloads):
+        inside = context_path(one.url, root, what=one.what, where=one.where)
+        url = quoted_address(one.url)
         if inside is not None:
             local = f"/opt/local/{number}"
             lines.append(copy(inside, local))
@@ -78,7 +122,7 @@ def files_stage(steps: Sequence[FetchFile], *, python: str, root: Path, secrets:
                 [
                     f"{WITH_CA} {shell_word(python, what='the interpreter')} {_FETCH}",
                     f"  {shell_word(url, what='an address')}",
-                    f"  {step.sha256} {file_of(number)} {step.mode:04o}",
+                    f"  {one.sha256} /opt/files/{number} {one.mode:04o}",
                 ],
                 mounts=[secrets.ca_mount, secrets.netrc_mount(required=False)],
             )

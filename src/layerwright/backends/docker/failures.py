@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from layerwright.backends.docker.quoting import argv
 from layerwright.core.source import Location
-from layerwright.plan.steps import Node, RunCommand
+from layerwright.plan.steps import Node, RunCommand, RunTests
+from layerwright.plan.testing import judged_command
 
 __all__ = ["Progress", "place_of"]
 
@@ -37,16 +38,24 @@ class Progress:
             self.instruction = self._names.get(found[1], "")
 
 
+def _command(node: Node) -> RunCommand | None:
+    """What a node runs."""
+    step = node.step
+    return (
+        judged_command(step) if isinstance(step, RunTests) else step if isinstance(step, RunCommand) else None
+    )
+
+
 def place_of(instruction: str, nodes: Iterable[Node]) -> Location | None:
     """Where the command of a RUN instruction stands in the spec; None when that is not certain.
 
     BuildKit shows variables with their values, so that a command that names one may not be found.
     """
     places = {
-        node.step.location
-        for node in nodes
-        if isinstance(node.step, RunCommand)
+        command.location
+        for command in map(_command, nodes)
+        if command is not None
         and instruction.startswith("RUN ")
-        and instruction.endswith(f", {argv(node.step.argv, what='a command')[1:]}")
+        and instruction.endswith(f", {argv(command.argv, what='a command')[1:]}")
     }
     return places.pop() if len(places) == 1 else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from layerwright.backends.docker.downloads import Download, downloads_of
 from layerwright.backends.docker.environment import Environment
 from layerwright.core.errors import BuildError
 from layerwright.lock.model import LockedBase
@@ -10,6 +11,7 @@ from layerwright.plan.steps import (
     Base,
     BuildWheel,
     CellPlan,
+    CopySource,
     CopyTree,
     FetchFile,
     InstallApt,
@@ -19,6 +21,7 @@ from layerwright.plan.steps import (
     InstallSeal,
     InstallWheels,
     RunCommand,
+    RunTests,
     SetConfig,
     WheelInput,
     WriteFiles,
@@ -61,13 +64,20 @@ class Parts:
     wheels: list[WheelInput] = field(default_factory=list)
     builds: list[BuildWheel] = field(default_factory=list)
     bytecode: bool = False
-    rest: list[FetchFile | CopyTree | WriteFiles | RunCommand] = field(default_factory=list)
+    rest: list[FetchFile | CopyTree | CopySource | WriteFiles | RunCommand | RunTests] = field(
+        default_factory=list
+    )
     smoke: list[RunCommand] = field(default_factory=list)
 
     @property
-    def files(self) -> list[FetchFile]:
+    def files(self) -> tuple[Download, ...]:
         """Files from elsewhere, in the plan's order."""
-        return [step for step in self.rest if isinstance(step, FetchFile)]
+        return downloads_of(self.rest)
+
+    @property
+    def trees(self) -> list[CopySource]:
+        """Source trees, in the plan's order."""
+        return [step for step in self.rest if isinstance(step, CopySource)]
 
     @property
     def texts(self) -> list[WriteFiles]:
@@ -129,7 +139,7 @@ def sort_steps(cell: CellPlan, parent: Parent | None) -> Parts:  # noqa: C901 - 
                 parts.wheels += [wheel for wheel in step.wheels if not wheel.built_by]
             case InstallWheels():
                 parts.bytecode = True
-            case FetchFile() | CopyTree() | WriteFiles() | RunCommand(keep=True):
+            case FetchFile() | CopyTree() | CopySource() | WriteFiles() | RunCommand(keep=True) | RunTests():
                 parts.rest.append(step)
             case RunCommand():
                 parts.smoke.append(step)

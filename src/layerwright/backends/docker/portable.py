@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never
 
-from layerwright.backends.docker.downloads import file_of, files_stage
+from msgspec import structs
+
+from layerwright.backends.docker.downloads import Download, file_of, files_stage
 from layerwright.backends.docker.environment import (
     environment_stage,
     install_pip,
@@ -32,23 +34,32 @@ from layerwright.backends.docker.fragments import (
 from layerwright.backends.docker.heading import heading, left_out_note
 from layerwright.backends.docker.parts import Parent, Parts, sort_steps
 from layerwright.backends.docker.quoting import argv, comment, health_check, label, paths, word
+from layerwright.backends.docker.quoting import sources as plain
+from layerwright.backends.docker.trees import reached_by_ssh, tree_of, trees_stages
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
-from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_program, entry_program
+from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_program, entry_program, test_judge
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
+    FILES_MOUNT,
     BuildWheel,
     CellPlan,
+    CopySource,
     CopyTree,
     FetchFile,
     RunCommand,
+    RunTests,
     SetConfig,
     WriteFiles,
 )
+from layerwright.plan.testing import judged_command
 from layerwright.spec.model import Index, Secret
 
 __all__ = ["portable_body", "write_portable"]
 
+_JUDGE: Final = "judge"
+_JUDGE_PATH: Final = "/opt/judge/run-tests"
+_JUDGE_MOUNT: Final = "/dev/layerwright-judge"
 _LONGEST_LINE: Final = 65535
 """Bytes; BuildKit reads lines with Go's bufio.Scanner (``frontend/dockerfile/parser``, MaxScanTokenSize)."""
 
@@ -123,6 +134,7 @@ def portable_body(
         *_tools(parts, own),
         *_environment(parts, indexes, root, own),
         *files_stage(parts.files, python=python, root=root, secrets=own),
+        *trees_stages(parts.trees, secrets=own),
         *_programs(parts),
         *_texts(parts),
         *_image(parts, root),
@@ -195,16 +207,16 @@ def _base(parts: Parts, cell: CellPlan) -> list[str]:
 
 def _tools(parts: Parts, own: Secrets) -> list[str]:
     """What the build needs and the image does not: pip, git, certificates, a program that fetches files."""
-    if parts.environment is None and not parts.files:
+    if parts.environment is None and not parts.files and not parts.trees:
         return []
     packages = []
     if parts.python is None:
         packages = ["ca-certificates", "python3"]
     elif parts.python.interpreter.startswith("/usr/bin/"):
         packages = ["ca-certificates", f"python{parts.python.version}-venv"]
-    if needs_git(parts.builds):
+    if needs_git(parts.builds) or parts.trees:
         packages += ["ca-certificates", "git"]
-    if needs_ssh(parts.builds):
+    if needs_ssh(parts.builds) or reached_by_ssh(parts.trees):
         packages.append("openssh-client")
     lines = [
         "",
@@ -250,6 +262,9 @@ def _programs(parts: Parts) -> list[str]:
         said = "The image's check-device: whether a container can compute on its devices."
         text = check_device_program(parts.check_device.accelerator)
         lines += _program(said, "check-device", CHECK_DEVICE_PATH, text)
+    if any(isinstance(step, RunTests) for step in parts.rest):
+        said = "What runs tests, keeps their output and judges them; it stays out of the image."
+        lines += _program(said, _JUDGE, _JUDGE_PATH, test_judge())
     return lines
 
 
@@ -283,7 +298,8 @@ def _texts(parts: Parts) -> list[str]:
 
 def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a step, closed by mypy
     """The image itself."""
-    lines = ["", *comment("The image."), "FROM system AS image"]
+    opened = "FROM system AS image"
+    lines = ["", *comment("The image."), opened]
     if parts.environment is not None:
         prefix = parts.environment.python.prefix
         if parts.inherited:
@@ -302,23 +318,57 @@ def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a 
     state = _State()
     if parts.below is not None:
         state = _State(environment=dict(parts.below.env), workdir=parts.below.workdir)
-    fetched = iter(range(len(parts.files)))
+    fetched = parts.files
+    sources = iter(range(len(parts.trees)))
+    tests = iter(range(len(parts.rest)))
     written = iter(range(len(parts.texts)))
     for step in parts.rest:
         match step:
             case FetchFile():
-                lines.append(f"COPY --from=files {paths(file_of(next(fetched)), step.to, what='a path')}")
+                source = file_of(fetched, step.sha256, step.mode)
+                lines.append(f"COPY --from=files {paths(source, step.to, what='a path')}")
             case CopyTree():
                 inside = context_path(step.source, root, what="what is copied", where=step.location) or "."
                 target = step.to.rstrip("/") or "/"
                 lines.append(copy(inside, target))
             case WriteFiles():
                 lines.append(f"COPY --from=texts-{next(written)} {paths(step.to, step.to, what='a path')}")
+            case CopySource():
+                lines.append(f"COPY {tree_of(next(sources))} {word(step.to, what='a path')}")
             case RunCommand():
-                lines += _run(step, state, parts.config)
+                lines += _run(step, state, parts.config, fetched)
+            case RunTests():
+                stage, number = _tests(step, next(tests), state, parts.config), lines.index(opened)
+                lines[number] = opened.replace(" AS image", f" AS {stage.before}")
+                opened = f"FROM {stage.before} AS image"
+                lines += [*stage.lines, opened, *stage.copies]
             case _:
                 assert_never(step)
     return [*lines, *_config(parts.config, state)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TestStage:
+    """A stage beside the image: what it starts from, its lines, and what the image takes from it."""
+
+    before: str
+    lines: list[str]
+    copies: list[str]
+
+
+def _tests(step: RunTests, number: int, state: "_State", config: SetConfig) -> _TestStage:
+    before, tested = f"before-tests-{number}", f"tests-{number}"
+    words = (f"{_JUDGE_MOUNT}/run-tests", step.log, step.junit, str(len(step.allow)), *step.allow, *step.argv)
+    command = structs.replace(judged_command(step), argv=words)
+    mount = f"--mount=type=bind,from={_JUDGE},source={_JUDGE_PATH.rpartition('/')[0]},target={_JUDGE_MOUNT} "
+    # What the stage sets does not hold for the image, which goes on from before it.
+    beside = _State(environment=dict(state.environment), workdir=state.workdir)
+    copies = [paths(*plain(path, what="a path"), path, what="a path") for path in step.kept]
+    return _TestStage(
+        before=before,
+        lines=["", f"FROM {before} AS {tested}", *_run(command, beside, config, (), mounts=mount), ""],
+        copies=[f"COPY --from={tested} {files}" for files in copies],
+    )
 
 
 def _smoke(parts: Parts) -> list[str]:
@@ -329,7 +379,7 @@ def _smoke(parts: Parts) -> list[str]:
     state = _State(environment=dict(config.env), workdir=config.workdir)
     lines = ["", *comment("Smoke tests: build with --target smoke."), "FROM image AS smoke"]
     for step in parts.smoke:
-        lines += _run(step, state, config)
+        lines += _run(step, state, config, parts.files)
     return [*lines, "", *comment("What a plain build makes: the image, without its tests."), "FROM image"]
 
 
@@ -360,7 +410,9 @@ def _value(name: str, value: str) -> str:
     return text[:-1] + f':${{PATH:-{DEFAULT_PATH}}}"' if name == "PATH" else text
 
 
-def _run(step: RunCommand, state: _State, config: SetConfig) -> list[str]:
+def _run(
+    step: RunCommand, state: _State, config: SetConfig, fetched: Sequence[Download], *, mounts: str = ""
+) -> list[str]:
     """A command; what its variables share with the image's is set for good, the rest for it alone."""
     shared = {name: value for name, value in step.env.items() if config.env.get(name) == value}
     lines = [*state.env(shared), *state.work(step.workdir or "/")]
@@ -373,9 +425,13 @@ def _run(step: RunCommand, state: _State, config: SetConfig) -> list[str]:
         command = ["/bin/sh", "-c", 'PATH="$0:$PATH"; export PATH; exec "$@"', path, *command]
     if special:
         command = ["/usr/bin/env", *(f"{name}={value}" for name, value in special.items()), *command]
-    mounts = "".join(
+    mounts += "".join(
         f"--mount=type=secret,id={name},target=/run/secrets/{name},mode=0400,required=true "
         for name in step.secrets
+    )
+    mounts += "".join(
+        f"--mount=type=bind,from=files,source={file_of(fetched, file.sha256)},target={FILES_MOUNT}/{file.name} "
+        for file in step.files
     )
     script = [f"| {line}" for line in step.script.strip("\n").split("\n")] if step.script.strip() else []
     told = [line for text in script for line in comment(text)]

@@ -24,6 +24,7 @@ from layerwright.plan.steps import (
     Node,
     Plan,
     RunCommand,
+    RunTests,
     SetConfig,
 )
 
@@ -53,7 +54,7 @@ class NativeBackend:
             node.digest: node
             for cell in plan.cells
             for node in cell.nodes
-            if isinstance(node.step, RunCommand | InstallApt | BuildWheel) and self._missing(node)
+            if isinstance(node.step, RunCommand | RunTests | InstallApt | BuildWheel) and self._missing(node)
         }
         if not running:
             return {}
@@ -256,6 +257,7 @@ class NativeBackend:
             cached=tuple(known),
             seconds=time.monotonic() - started,
             bytes_written=written + added,
+            tests=tuple(result.verdict for _, result in made if result.verdict is not None),
         )
 
 
@@ -272,7 +274,7 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
                 continue
             case InstallWheels(part="bytecode"):
                 below = (*interpreter, files[step.wheels])
-            case InstallApt() | RunCommand():
+            case InstallApt() | RunCommand() | RunTests():
                 below = tuple(layers)
             case BuildWheel():
                 below = tuple(system)
@@ -292,7 +294,7 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
 def _reads_trees(node: Node) -> bool:
     """Whether the node works on what lies below it as files, wheels among them."""
     match node.step:
-        case InstallWheels(part="bytecode") | RunCommand() | InstallApt():
+        case InstallWheels(part="bytecode") | RunCommand() | RunTests() | InstallApt():
             return True
         case _:
             return False

@@ -1,6 +1,7 @@
 """Steps that run programs in the image so far: build commands and smoke tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from layerwright.backends.native.apt import install_apt
@@ -12,11 +13,12 @@ from layerwright.core.errors import BuildError
 from layerwright.core.events import OutputLine
 from layerwright.host.process import quote
 from layerwright.layers import capture_layer
-from layerwright.plan.steps import InstallApt, RunCommand
+from layerwright.plan.steps import FILES_MOUNT, InstallApt, RunCommand
 from layerwright.sandbox.execute import execute
-from layerwright.sandbox.model import Command, Secret
+from layerwright.sandbox.model import Bind, Command, Secret
+from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["base_config", "install_debs", "run_command", "told_parts"]
+__all__ = ["base_config", "executed", "install_debs", "run_command", "told_parts"]
 
 _TIMEOUT = 4 * 3600.0
 """Seconds a build command may take: compiles of deep-learning frameworks take hours."""
@@ -61,6 +63,39 @@ def run_command(
     Raises:
         BuildError: the command failed; with its last lines and its place in the spec.
     """
+    what = "build command" if step.keep else "smoke test"
+    with executed(workshop, step, trees, base, task, what=what) as rootfs:
+        if not step.keep:
+            return NodeResult()
+        text = step.script.strip() or " ".join(step.argv)
+        return write_blob(
+            workshop, f"layerwright: run {text[:200]}", lambda out: capture_layer(rootfs.changes(), out)
+        )
+
+
+@contextmanager
+def executed(
+    workshop: Workshop,
+    step: RunCommand,
+    trees: Sequence[tuple[Path, bool]],
+    base: NodeResult,
+    task: str,
+    *,
+    what: str,
+) -> Iterator[Rootfs]:
+    """The root file system that a command has left, for the block.
+
+    Args:
+        workshop: shared parts.
+        step: the command.
+        trees: what it runs in, bottom first.
+        base: the base's result.
+        task: gets what it prints.
+        what: what it is, for the message when it fails.
+
+    Raises:
+        BuildError: the command failed; with its last lines and its place in the spec.
+    """
     capabilities = workshop.capabilities()
     lines = list[str]()
 
@@ -80,6 +115,14 @@ def run_command(
         argv=step.argv,
         env=image_environment(base_config(workshop, base), {"HOME": "/root", **step.env}),
         cwd=step.workdir,
+        binds=tuple(
+            Bind(
+                source=workshop.store.path("files", file.sha256),
+                target=f"{FILES_MOUNT}/{file.name}",
+                read_only=True,
+            )
+            for file in step.files
+        ),
         secrets=tuple(Secret(name=name, value=value) for name, value in values.items()),
         network=step.network,
     )
@@ -93,13 +136,8 @@ def run_command(
             masked=masked,
         )
         if status != 0:
-            raise _failure(step, status, lines)
-        if not step.keep:
-            return NodeResult()
-        text = step.script.strip() or " ".join(step.argv)
-        return write_blob(
-            workshop, f"layerwright: run {text[:200]}", lambda out: capture_layer(rootfs.changes(), out)
-        )
+            raise _failure(step, status, lines, what)
+        yield rootfs
 
 
 def told_parts(value: bytes) -> Sequence[str]:
@@ -109,12 +147,11 @@ def told_parts(value: bytes) -> Sequence[str]:
     return [part for part in (text, *(line for line in lines if len(line) >= _SHORTEST_MASKED)) if part]
 
 
-def _failure(step: RunCommand, status: int, lines: Sequence[str]) -> BuildError:
-    what = "the build command" if step.keep else "the smoke test"
+def _failure(step: RunCommand, status: int, lines: Sequence[str], what: str) -> BuildError:
     shown = step.script.strip() or quote(step.argv)
     output = "\n".join(f"  | {line}" for line in lines)
     meaning = {126: " (not executable)", 127: " (program not found)"}.get(status, "")
-    message = f"{what} failed with status {status}{meaning}: {shown}"
+    message = f"the {what} failed with status {status}{meaning}: {shown}"
     return BuildError(
         f"{message}\n{output}" if output else message,
         where=step.location,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.source import Location
 from layerwright.lock.model import LockedFile, LockedWheel
-from layerwright.plan.steps import BuildWheel, FetchFile, InstallWheels, Node, WheelInput
+from layerwright.plan.steps import BuildWheel, FetchFile, InstallWheels, Node, RunCommand, WheelInput
 
 __all__ = ["fetch_inputs", "needs_fetch"]
 
@@ -15,6 +15,8 @@ def needs_fetch(node: Node) -> bool:
     match node.step:
         case InstallWheels(part="files") | FetchFile() | BuildWheel():
             return True
+        case RunCommand(files=files):
+            return bool(files)
         case _:
             return False
 
@@ -44,6 +46,14 @@ def fetch_inputs(workshop: Workshop, nodes: Iterable[Node]) -> None:
                 files.append(LockedFile(url=url, sha256=sha256, size=0, to=to))
                 if location is not None:
                     places[sha256] = location
+            case RunCommand(files=mounted, location=location):
+                for file in mounted:
+                    if not store.has("files", file.sha256):
+                        files.append(
+                            LockedFile(url=file.url, sha256=file.sha256, size=file.size, to=file.name)
+                        )
+                        if location is not None:
+                            places[file.sha256] = location
             case _:
                 pass
     if wheels or files:

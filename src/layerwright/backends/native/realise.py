@@ -12,6 +12,7 @@ from layerwright.plan.nodes import make_node
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
+    CopySource,
     CopyTree,
     FetchFile,
     InstallApt,
@@ -22,6 +23,7 @@ from layerwright.plan.steps import (
     InstallWheels,
     Node,
     RunCommand,
+    RunTests,
     SetConfig,
     WheelInput,
     WriteFiles,
@@ -121,6 +123,16 @@ def realise(  # noqa: C901 - one branch a step; mypy holds the set closed
             from layerwright.backends.native.files import write_files  # noqa: PLC0415 - start-up
 
             return write_files(workshop, step)
+        case CopySource():
+            from layerwright.backends.native.trees import copy_source  # noqa: PLC0415 - start-up
+
+            with workshop.task(task, node.title.removeprefix("source "), "copy"):
+                return copy_source(workshop, step)
+        case RunTests():
+            from layerwright.backends.native.testing import run_tests  # noqa: PLC0415 - start-up
+
+            with workshop.task(task, node.title.partition(" ")[2], "run"):
+                return run_tests(workshop, step, _trees(workshop, below), below[0], task)
         case RunCommand():
             from layerwright.backends.native.commands import run_command  # noqa: PLC0415 - start-up
 

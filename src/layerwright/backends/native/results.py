@@ -7,6 +7,7 @@ import msgspec
 from layerwright.backends.base import BuiltLayer, WheelPart
 from layerwright.layers.formats import BASE_FORMAT, BYTECODE_FORMAT, LAYER_FORMAT, SCRUB_FORMAT
 from layerwright.oci.digest import Digest
+from layerwright.plan.testing import Verdict
 from layerwright.store import Store
 
 __all__ = ["RESULT_FORMAT", "NodeResult", "decode_digest", "forget_result", "read_result", "write_result"]
@@ -26,12 +27,14 @@ class NodeResult:
         config: hexadecimal sha256 of the base's config among the store's blobs; empty for other nodes.
         wheel: the wheel a ``BuildWheel`` made.
         bytes_written: bytes that realising it added to the store; 0 when read back.
+        verdict: how the tests of a ``RunTests`` ended.
     """
 
     layers: tuple[BuiltLayer, ...] = ()
     config: str = ""
     wheel: WheelPart | None = None
     bytes_written: int = 0
+    verdict: Verdict | None = None
 
 
 def _key(digest: str) -> str:
