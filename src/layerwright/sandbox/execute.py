@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import is_within, mount_points, mounts_for
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["contained_argv", "execute", "execute_foreground"]
+__all__ = ["contained_argv", "execute", "execute_background", "execute_foreground"]
 
 
 _FAILED = 125
@@ -93,6 +93,27 @@ def execute_foreground(
         if status == _FAILED and (reason := report()):
             raise RunStartError(f"the sandbox could not start {command.argv[0]}: {reason}")
     return status
+
+
+@contextmanager
+def execute_background(
+    rootfs: Rootfs, command: Command, *, capabilities: Capabilities, output: IO[bytes], runner: str = ""
+) -> Iterator[process.Background]:
+    """Run a command beside us, its standard output and error written to a file; it is killed when the block is left.
+
+    Arguments but for ``output`` are those of ``execute``.
+
+    Raises:
+        EngineError: no sandbox can be set up.
+    """
+    with _started(rootfs, command, capabilities, runner, throw_away=True) as (argv, descriptors, report):
+        started = process.background(argv, output=output, pass_fds=descriptors)
+        try:
+            yield started
+        finally:
+            started.kill()
+        if started.poll() == _FAILED and (reason := report()):
+            raise EngineError(f"the sandbox could not start {command.argv[0]}: {reason}")
 
 
 @contextmanager

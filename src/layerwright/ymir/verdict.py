@@ -135,5 +135,5 @@ def from_poll(report: MonitorReport | MonitorFault) -> Verdict | None:
     )
 
 
-Ending = Literal["exited", "cancelled", "timed out"]
-"""How the container's run came to its end."""
+Ending = Literal["exited", "cancelled", "killed", "timed out"]
+"""How the container's run came to its end; ``killed`` is a robustness run's."""

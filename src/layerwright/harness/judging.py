@@ -1,0 +1,363 @@
+"""A work folder → a report: the platform's verdict, and what it does not say (§3, §4.2). Starts nothing."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from layerwright.core.errors import UsageError
+from layerwright.harness.packaging import build_package
+from layerwright.harness.records import (
+    DATASET,
+    JOB,
+    LOG_PLACE,
+    MONITOR_COPY,
+    RUN,
+    InferSummary,
+    Job,
+    MiningSummary,
+    PackageFile,
+    Report,
+    RunRecord,
+    StageSummary,
+    Timings,
+    TrainingSummary,
+    read_record,
+)
+from layerwright.harness.watch import read_monitor_file
+from layerwright.ymir.codes import ObjectType, meaning_of
+from layerwright.ymir.dataset import Dataset, asset_path
+from layerwright.ymir.environment import takes_boxes
+from layerwright.ymir.infer_result import InferCheck, check_detections
+from layerwright.ymir.mask_result import check_segmentation
+from layerwright.ymir.mining_result import MiningCheck, check_mining
+from layerwright.ymir.monitor import MonitorFault, MonitorReport
+from layerwright.ymir.remarks import Remark, count_outcomes, sort_remarks
+from layerwright.ymir.training_result import TrainingCheck, check_training_result
+from layerwright.ymir.verdict import ResultState, judge
+
+__all__ = ["TAIL_LINES", "Judged", "judge_folder", "log_tail", "read_infer", "read_training"]
+
+TAIL_LINES: Final = 5
+"""Of the log, in the message of a failed task (§4.2)."""
+
+_LARGEST_RESULT: Final = 1 << 30
+_TAIL_BYTES: Final = 64 << 10
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What a folder's result files are worth.
+
+    Attributes:
+        state: for the verdict.
+        remarks: on the files.
+        training: when one was run; likewise the others.
+    """
+
+    state: ResultState
+    remarks: tuple[Remark, ...]
+    training: TrainingCheck | None = None
+    mining: MiningCheck | None = None
+    infer: InferCheck | None = None
+
+
+def judge_folder(folder: Path, *, package: bool = True) -> Report:
+    """Judge a work folder; it can be done again at any time.
+
+    Args:
+        folder: of a job that has run.
+        package: build the model package of a training that the platform stores one of.
+
+    Raises:
+        UsageError: the folder is of no job, or its job has not run yet.
+    """
+    job, run, dataset = read_record(folder, JOB, Job), read_record(folder, RUN, RunRecord), _dataset(folder)
+    if job is None:
+        raise UsageError(
+            f"{folder} is no work folder of the harness", hint="`layerwright executor run` makes them"
+        )
+    if run is None:
+        raise UsageError(f"the job in {folder} has not run to its end", hint="wait for it, or cancel it")
+    permission = ""
+    try:
+        judged = _judge_results(folder, job, dataset)
+    except PermissionError as error:
+        permission = str(error.filename)
+        judged = Judged(state=ResultState(valid=False), remarks=())
+    monitor = _monitor(folder)
+    verdict = judge(
+        task=job.task,
+        exit_code=run.exit_code,
+        monitor=monitor,
+        result=judged.state,
+        polled=run.polled,
+        permission_error=permission,
+        honours_codes=job.honours_codes,
+    )
+    if run.ending == "cancelled":
+        verdict = replace(
+            verdict,
+            success=False,
+            reason=f"it was terminated; {verdict.reason}",
+            package=verdict.package and run.fetch_result,
+        )
+    remarks = sort_remarks(
+        (
+            *job.remarks,
+            *run.remarks,
+            *judged.remarks,
+            *_end_remarks(run, monitor, success=verdict.success),
+            *_asset_remarks(folder, dataset),
+        )
+    )
+    stored: PackageFile | None = None
+    if package and verdict.package and judged.training is not None and judged.training.result is not None:
+        stored = build_package(folder, job, judged.training.result)
+    tail = "" if verdict.success else _failure_message(folder, verdict.reason)
+    return Report(
+        task=job.task,
+        image=job.image_name,
+        engine=job.engine,
+        task_id=job.task_id,
+        folder=str(folder),
+        ending=run.ending,
+        exit_code=run.exit_code,
+        verdict=verdict,
+        meaning=meaning_of(verdict.code),
+        message=tail,
+        remarks=remarks,
+        summary=count_outcomes(remarks),
+        dropped=job.dropped,
+        configuration=job.configuration,
+        argv=job.argv,
+        training=_training_summary(folder, judged.training, stored),
+        mining=_mining_summary(job, judged.mining, dataset),
+        infer=_infer_summary(judged.infer, dataset),
+        timings=Timings(
+            created=job.created,
+            started=run.started,
+            ended=run.ended,
+            seconds=run.ended - run.started,
+            first_report=run.first_report,
+            reports=run.reports,
+        ),
+    )
+
+
+def _dataset(folder: Path) -> Dataset:
+    return read_record(folder, DATASET, Dataset) or Dataset(class_names=())
+
+
+def _read(path: Path) -> bytes | None:
+    """A result file; None when there is none.
+
+    Raises:
+        PermissionError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_RESULT)
+    except PermissionError:
+        raise
+    except OSError:
+        return None
+
+
+def read_training(folder: Path) -> TrainingCheck:
+    """Judge the result of a training that stands in a work folder now."""
+    models = folder / "out" / "models"
+    return check_training_result(_read(models / "result.yaml"), _listing(models))
+
+
+def read_infer(folder: Path) -> InferCheck:
+    """Judge the result of an infer that stands in a work folder; boxes by the picture's base name."""
+    job = read_record(folder, JOB, Job)
+    if job is None:
+        raise UsageError(f"{folder} is no work folder of the harness")
+    return _check_infer(folder, job, _dataset(folder))
+
+
+def _listing(models: Path) -> dict[str, Literal["file", "folder"]]:
+    kinds: dict[str, Literal["file", "folder"]] = {}
+    for root, folders, files in os.walk(models):
+        for name in folders:
+            kinds[os.path.relpath(Path(root) / name, models)] = "folder"
+        for name in files:
+            if (Path(root) / name).exists():  # a link may lead nowhere on this side
+                kinds[os.path.relpath(Path(root) / name, models)] = "file"
+    return kinds
+
+
+def _judge_results(folder: Path, job: Job, dataset: Dataset) -> Judged:
+    if job.task == "training":
+        training = read_training(folder)
+        return Judged(state=training.state, remarks=training.remarks, training=training)
+    mining: MiningCheck | None = None
+    infer: InferCheck | None = None
+    states: list[ResultState] = []
+    remarks: list[Remark] = []
+    if job.task == "mining":
+        assets = [one.asset_id for one in dataset.candidates]
+        mining = check_mining(_read(folder / "out" / "result.tsv"), candidates=assets, topk=job.topk)
+        states.append(mining.state)
+        remarks += mining.remarks
+    if job.task == "infer" or job.also_infer:
+        infer = _check_infer(folder, job, dataset)
+        states.append(infer.state)
+        remarks += infer.remarks
+    state = next((one for one in states if not one.valid), states[0])
+    return Judged(state=state, remarks=tuple(remarks), mining=mining, infer=infer)
+
+
+def _check_infer(folder: Path, job: Job, dataset: Dataset) -> InferCheck:
+    text = _read(folder / "out" / "infer-result.json")
+    names = [one.name for one in dataset.candidates]
+    if job.object_type in {ObjectType.SEMANTIC_SEGMENTATION, ObjectType.INSTANCE_SEGMENTATION}:
+        return check_segmentation(text, candidates=names, class_names=job.class_names)
+    return check_detections(
+        text,
+        candidates=names,
+        class_names=job.class_names,
+        boxes_key="boxes" if takes_boxes(job.protocol) else "annotations",
+    )
+
+
+def _monitor(folder: Path) -> MonitorReport | MonitorFault:
+    try:
+        return read_monitor_file(folder / MONITOR_COPY)
+    except MonitorFault as fault:
+        return fault
+
+
+def _end_remarks(
+    run: RunRecord, monitor: MonitorReport | MonitorFault, *, success: bool
+) -> tuple[Remark, ...]:
+    """What only the end shows."""
+    found = []
+    if isinstance(monitor, MonitorFault):
+        found.append(monitor.remark())
+    if (
+        run.exit_code != 0
+        and run.ending == "exited"
+        and not isinstance(monitor, MonitorFault)
+        and not monitor.code
+    ):
+        killed = run.exit_code == 137  # noqa: PLR2004 - 128 + SIGKILL
+        found.append(
+            Remark(
+                outcome="lost",
+                rule="4.2",
+                file="/out/monitor.txt",
+                field="column 5 (code)",
+                message=f"the container ended with {run.exit_code} and no code says why"
+                + (": 137 mostly means that the kernel ended it for want of memory" if killed else ""),
+                repair="have the program that starts the work write state 4 and a code when the work fails"
+                + (": 300103 for status 137 or -9" if killed else ""),
+            )
+        )
+    if run.exit_code == 0 and success and isinstance(monitor, MonitorReport) and monitor.code:
+        found.append(
+            Remark(
+                outcome="lost",
+                rule="4.2",
+                file="/out/monitor.txt",
+                field="column 5 (code)",
+                message=f"the container ended with 0 though its last report has code {monitor.code}: it counts as a "
+                "success, unless a poll sees state 4 first",
+                repair="end with a status other than 0 after an error",
+            )
+        )
+    return tuple(found)
+
+
+def _asset_remarks(folder: Path, dataset: Dataset) -> tuple[Remark, ...]:
+    """Pictures are mounted writable, and are the platform's shared store of them (§2.1)."""
+    changed = []
+    for picture in dataset.pictures:
+        place = folder / asset_path(picture, "assets")
+        try:
+            digest = hashlib.sha1(place.read_bytes(), usedforsecurity=False).hexdigest()
+        except OSError:
+            digest = ""
+        if digest != picture.asset_id:
+            changed.append(asset_path(picture))
+    if not changed or not (folder / "assets").is_dir():
+        return ()
+    return (
+        Remark(
+            outcome="lost",
+            rule="2.1",
+            file=changed[0],
+            message="the executor changed or removed a picture, which every task of the platform shares",
+            repair="write to /out alone: work on copies below /tmp or /out",
+            count=len(changed),
+        ),
+    )
+
+
+def log_tail(folder: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
+    """The last lines of the executor's log."""
+    try:
+        with (folder / LOG_PLACE).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ()
+    return tuple(text.splitlines()[-lines:])
+
+
+def _failure_message(folder: Path, reason: str) -> str:
+    tail = log_tail(folder)
+    return "\n".join((f"EXECUTOR OUTLOG TAIL FROM: {folder / LOG_PLACE}", *tail)) if tail else reason
+
+
+def _training_summary(
+    folder: Path, check: TrainingCheck | None, package: PackageFile | None
+) -> TrainingSummary | None:
+    if check is None or check.result is None:
+        return None
+    result = check.result
+    metric, value = result.top_metric
+    return TrainingSummary(
+        best=result.best,
+        metric=metric,
+        value=value,
+        stages=tuple(
+            StageSummary(name=stage.name, files=stage.files, metrics=stage.metrics) for stage in result.stages
+        ),
+        package=package,
+        event_files=len(event_files(folder)),
+    )
+
+
+def event_files(folder: Path) -> Sequence[Path]:
+    """TensorBoard's files of a work folder."""
+    return sorted((folder / "tensorboard").rglob("*tfevents*"))
+
+
+def _mining_summary(job: Job, check: MiningCheck | None, dataset: Dataset) -> MiningSummary | None:
+    if check is None:
+        return None
+    return MiningSummary(
+        topk=job.topk,
+        selected=check.selected,
+        ranked=len({one.asset_id for one in check.ranked}),
+        candidates=len(dataset.candidates),
+        skipped=job.topk >= len(dataset.candidates),
+    )
+
+
+def _infer_summary(check: InferCheck | None, dataset: Dataset) -> InferSummary | None:
+    if check is None:
+        return None
+    return InferSummary(
+        pictures=len(dataset.candidates),
+        with_boxes=sum(1 for boxes in check.boxes.values() if boxes),
+        boxes=sum(len(boxes) for boxes in check.boxes.values()),
+        dropped=check.dropped,
+    )

@@ -1,0 +1,63 @@
+"""What the harness needs of an engine."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from layerwright.ymir.command import Launch
+
+__all__ = ["Printed", "RunningContainer", "Starter"]
+
+
+class Printed(Struct, frozen=True, kw_only=True):
+    """What a short command in the image did.
+
+    Attributes:
+        status: exit status.
+        stdout: the last MiB of it.
+        stderr: likewise.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class RunningContainer(Protocol):
+    """An executor at work."""
+
+    def poll(self) -> int | None:
+        """Its exit status, or None while it runs."""
+
+    def kill(self) -> None:
+        """End it as ``docker rm -f`` does: SIGKILL, no grace time; no error when it has ended."""
+
+
+class Starter(Protocol):
+    """Starts containers of one image."""
+
+    @property
+    def engine(self) -> str:
+        """``docker``, ``podman`` or ``native``."""
+
+    @property
+    def image(self) -> str:
+        """What the engine calls the image."""
+
+    def cat(self, file: str) -> Printed:
+        """Run ``cat FILE`` through the image's entrypoint, as the platform reads /img-man (§1.2)."""
+
+    def command_line(self, launch: Launch) -> Sequence[str]:
+        """What a person would type; for the report."""
+
+    def start(self, launch: Launch, log: Path) -> AbstractContextManager[RunningContainer]:
+        """Start the image's own command; standard output and error are appended to ``log``.
+
+        Nothing is left of the container when the block ends.
+
+        Raises:
+            EngineError: the engine refuses.
+        """
