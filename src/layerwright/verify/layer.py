@@ -40,6 +40,7 @@ _KEPT: Final = re.compile(
     r"|var/lib/dpkg/(status|status\.d/[^/]+)"
     r"|(.*/)?pyvenv\.cfg"
     r"|opt/venv/share/layerwright/locked\.json"
+    r"|img-man/(.*/)?[^/]+\.(yaml|json)"
     r"|(.*/)?(site|dist)-packages/[^/]+\.(dist-info/(METADATA|RECORD|INSTALLER|direct_url\.json)"
     r"|egg-info(/PKG-INFO)?|egg-link|pth)"
 )
