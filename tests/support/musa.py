@@ -5,6 +5,7 @@ libraries and headers there; muDNN with ``install_mudnn.sh``; MCCL and math libr
 others refuses to be installed without a toolkit, which is what shows that the order holds.
 """
 
+import base64
 import gzip
 import hashlib
 import io
@@ -83,14 +84,14 @@ class Archive:
 
 
 def toolkit(version: str = "rc4.0.1", arch: str = "qy1", *, weight: int = 40_000) -> Archive:
-    """The toolkit; ``weight`` bytes of it cannot be compressed, so that a copy in a layer would show."""
+    """The toolkit; ``weight`` bytes of it are noise, so that a copy of the archive in a layer would show."""
     files = {
         "install.sh": _TOOLKIT.format(version=version, arch=arch).encode(),
         "musa/bin/mcc": _MCC.format(version=version, arch=arch).encode(),
         "musa/bin/musify": b"#!/bin/sh\nexec cat\n",
         "musa/lib/libmusart.so.4": bytes(Elf(soname="libmusart.so.4", needed=("libc.so.6",))),
         "musa/lib/libmublas.so": bytes(Elf(soname="libmublas.so", needed=("libmusart.so.4",))),
-        "musa/lib/libpayload.bin": random.Random(f"{version} {arch}").randbytes(weight),
+        "musa/lib/libpayload.bin": _noise(f"{version} {arch}", weight),
         "musa/include/musa_runtime.h": b"#define MUSART_VERSION 40000\n",
         "musa/version.json": f'{{"musa_toolkits": {{"version": "{version}"}}}}\n'.encode(),
     }
@@ -124,10 +125,15 @@ def _library(name: str, version: str, arch: str, *, installer: str = "install.sh
     files = {
         installer: _LIBRARY.format(name=name, version=version).encode(),
         f"lib/lib{name}.so.1": bytes(Elf(soname=f"lib{name}.so.1", needed=("libmusart.so.4",))),
-        f"lib/lib{name}.bin": random.Random(f"{name} {version} {arch}").randbytes(20_000),
+        f"lib/lib{name}.bin": _noise(f"{name} {version} {arch}", 20_000),
         f"include/{name}.h": f"/* {name} {version} for {arch} */\n".encode(),
     }
     return _pack(f"{name}_{version}_{arch}.tar.gz", name, files)
+
+
+def _noise(seed: str, size: int) -> bytes:
+    """Text that compression shrinks but a little, and leaves nothing of as it was."""
+    return base64.b64encode(random.Random(seed).randbytes(size * 3 // 4))
 
 
 def _pack(name: str, folder: str, files: dict[str, bytes]) -> Archive:

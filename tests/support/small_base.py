@@ -38,8 +38,8 @@ _LIBRARIES = (
     "libz.",
 )  # fmt: skip
 _PROGRAMS = (
-    "bash", "cat", "chmod", "chown", "cp", "dash", "date", "echo", "env", "false", "grep", "gzip", "head", "id",
-    "kill", "ln", "ls", "mkdir", "mktemp", "mv", "python3", "python3.11", "readlink", "rm", "sh",
+    "bash", "cat", "chmod", "chown", "cp", "dash", "date", "dirname", "echo", "env", "false", "grep", "gzip", "head",
+    "id", "kill", "ln", "ls", "mkdir", "mktemp", "mv", "python3", "python3.11", "readlink", "rm", "sed", "sh",
     "sleep", "sort", "stat", "stty", "tail", "tar", "test", "timeout", "touch", "true", "tty", "uname", "wc",
     "whoami",
 )  # fmt: skip

@@ -208,7 +208,7 @@ class _Run:
             wheels=packages.wheels,
             sources=packages.sources,
             files=self._files(cell, before),
-            components=self._components(cell, before),
+            components=self._components(cell),
             trees=self._trees(cell, before),
         )
 
@@ -396,8 +396,9 @@ class _Run:
             found[source.name] = self.trees[source.name]
         return tuple(tree for name in sorted(found) for tree in found[name])
 
-    def _components(self, cell: Cell, before: LockedCell | None) -> tuple[LockedComponent, ...]:
-        known = {(one.url, one.sha256): one.size for one in (before.components if before else ())}
+    def _components(self, cell: Cell) -> tuple[LockedComponent, ...]:
+        locked = (*self.previous.values(), *self.done.values())
+        known = {(one.url, one.sha256): one.size for before in locked for one in before.components}
         return tuple(
             LockedComponent(
                 name=one.name,

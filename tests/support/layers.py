@@ -1,0 +1,40 @@
+"""Every byte of an image's layers, whoever saved it: for proving that something is in none of them."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+
+def tars_of(archive: Path) -> list[bytes]:
+    """The tars of all layers of a saved image (``docker save``, ``podman save``, an OCI or docker archive)."""
+    found = []
+    with tarfile.open(archive) as saved:
+        for member in saved:
+            file = saved.extractfile(member) if member.isfile() else None
+            data = file.read() if file else b""
+            if data[:2] == b"\x1f\x8b":
+                data = gzip.decompress(data)
+            if data[257:262] == b"ustar":
+                found.append(data)
+    return found
+
+
+def members_of(tars: list[bytes]) -> list[tarfile.TarInfo]:
+    """All that the layers hold, in order."""
+    found: list[tarfile.TarInfo] = []
+    for data in tars:
+        with tarfile.open(fileobj=io.BytesIO(data)) as layer:
+            found += layer.getmembers()
+    return found
+
+
+def paths_of(tars: list[bytes]) -> list[str]:
+    """Every path that a layer mentions, with repetitions, in order."""
+    return [member.name.removeprefix("./").rstrip("/") for member in members_of(tars)]
+
+
+def traces(tars: list[bytes], data: bytes, *, piece: int = 32) -> list[int]:
+    """Offsets in ``data`` of pieces that stand in a layer; a copy of any 4 KiB of it would be seen."""
+    offsets = range(0, max(1, len(data) - piece), 4096 - piece)
+    return [offset for offset in offsets if any(data[offset : offset + piece] in tar for tar in tars)]
