@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from layerwright.cli.commands.musa.parser import ScriptParser
 from layerwright.cli.main import global_options, make_parser
 
 FIRST = 2
@@ -60,6 +61,8 @@ def sections(
         )
     ]
     for child, help_text in children:
+        if isinstance(child, ScriptParser):
+            child.complete()
         lines += sections(child, common, help_text, depth + 1)
     return lines
 
@@ -74,7 +77,7 @@ def _own(parser: argparse.ArgumentParser, common: frozenset[str]) -> list[argpar
         action
         for action in parser._actions  # noqa: SLF001
         if not isinstance(action, argparse._HelpAction | argparse._SubParsersAction)  # noqa: SLF001
-        and not common.intersection(action.option_strings)
+        and not (action.option_strings and common.issuperset(action.option_strings))
     ]
 
 

@@ -127,6 +127,7 @@ class HttpClient:
         trust: origins (``https://host`` or ``https://host:port``) with certificates of their own: path of a file with
             the only ones to trust, or False to take any. Redirects to other origins are judged by the usual ones.
         offline: refuse every request with an error that says what was wanted.
+        downgrade: an https address may send us on to an http one. What has a digest is safe with it.
         attempts: how often a request is tried when the line or the server fails.
         first_pause: seconds to wait after a first failure; doubled after every further one.
         connect_timeout, read_timeout: seconds without an answer until an attempt counts as failed.
@@ -136,6 +137,7 @@ class HttpClient:
     variables: Mapping[str, str] = field(repr=False)
     trust: Mapping[str, str | bool] = field(default_factory=dict)
     offline: bool = False
+    downgrade: bool = True
     attempts: int = 5
     first_pause: float = 0.4
     connect_timeout: float = 15.0
@@ -362,6 +364,8 @@ class HttpClient:
             allow_redirects=True,
         )
         try:
+            if not self.downgrade and plain.startswith("https:"):
+                _refuse_downgrade(plain, response)
             status = response.status_code
             if status in _RETRIED:
                 raise _AgainError(
@@ -459,6 +463,15 @@ def _basic(credentials: Credentials | None) -> "requests.auth.HTTPBasicAuth | No
     from requests.auth import HTTPBasicAuth  # noqa: PLC0415  # start-up
 
     return HTTPBasicAuth(credentials[0].encode(), credentials[1].encode())
+
+
+def _refuse_downgrade(url: str, response: "requests.Response") -> None:
+    for one in (*response.history, response):
+        if not one.url.startswith("https:"):
+            raise NetworkError(
+                f"{mask_credentials(url)} sends us on to {mask_credentials(one.url)}, which is not encrypted",
+                hint="anybody on the way can change what comes; state its digest, or take another address",
+            )
 
 
 def _ignore(_amount: int) -> None:

@@ -11,6 +11,7 @@ from layerwright.cli.commands import (
     init,
     lint,
     lock,
+    musa,
     plan,
     push,
     render,
@@ -40,6 +41,7 @@ COMMANDS = (
     push,
     store,
     lint,
+    musa,
     doctor,
     executor,
 )

@@ -1,19 +1,13 @@
 """``layerwright build``."""
 
 import argparse
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from msgspec.structs import replace
 
 from layerwright.cli.context import Context
-from layerwright.cli.errors import print_error
+from layerwright.cli.outcome import print_outcome, tell_failures
 from layerwright.cli.parsers import Commands
-from layerwright.cli.summary import image_line, summary_lines
-from layerwright.core.errors import LayerwrightError, UsageError
+from layerwright.core.errors import UsageError
 from layerwright.workflow.report import outcome_document, unchanged
 
 __all__ = ["add"]
@@ -67,7 +61,7 @@ def _build(context: Context, options: argparse.Namespace) -> int:
 
         known = recall(context.session, options.images)
         if known is not None:
-            _print(context, unchanged(known, time.monotonic() - started))
+            print_outcome(context, context.session, unchanged(known, time.monotonic() - started))
             return 0
     from layerwright.workflow.build import BuildRequest, build_images, keep_in_mind  # noqa: PLC0415 - start-up
 
@@ -82,8 +76,8 @@ def _build(context: Context, options: argparse.Namespace) -> int:
 
         document["outputs"] = list(deliver(context.session, built.outcome.images, outputs))
         aside = any(takes_standard_output(output) for output in outputs)
-    _print(context, document, aside=aside)
-    return _tell_failures(context, [(failure.cell, failure.error) for failure in built.outcome.failures])
+    print_outcome(context, context.session, document, aside=aside)
+    return tell_failures(context, [(failure.cell, failure.error) for failure in built.outcome.failures])
 
 
 def _build_with_engine(context: Context, options: argparse.Namespace) -> int:
@@ -97,46 +91,5 @@ def _build_with_engine(context: Context, options: argparse.Namespace) -> int:
         )
     request = BuildRequest(images=tuple(options.images), locked=options.locked)
     document, failures = build_with_engine(context.session, request, options.backend)
-    _print(context, document)
-    return _tell_failures(context, failures)
-
-
-def _tell_failures(context: Context, failures: Sequence[tuple[str, LayerwrightError]]) -> int:
-    told = dict[int, list[str]]()
-    for cell, error in failures:
-        told.setdefault(id(error), []).append(cell)
-    for cells in told.values():
-        # What cells share fails for all of them at once, and is told once.
-        error = next(error for cell, error in failures if cell == cells[0])
-        context.terminal.tell(f"{', '.join(cells)}: failed")
-        print_error(context.terminal, error)
-    return failures[0][1].exit_code if failures else 0
-
-
-def _print(context: Context, document: Mapping[str, Any], *, aside: bool = False) -> None:
-    """The result; ``aside`` when an image stands on standard output already."""
-    context.reporter.close()
-    terminal = replace(context.terminal, out=context.terminal.messages) if aside else context.terminal
-    if terminal.json:
-        terminal.print(json.dumps(document, ensure_ascii=False))
-        return
-    if len(document["images"]) + len(document["failures"]) > 1:
-        for line in _summary(context, document):
-            terminal.print(line)
-    else:
-        for image in document["images"]:
-            terminal.print(image_line(image))
-    for line in document["outputs"]:
-        terminal.print(f"  {line}")
-
-
-def _summary(context: Context, document: Mapping[str, Any]) -> Iterator[str]:
-    order = [image["cell"] for image in document["images"]]
-    references = {}
-    if document["failures"]:
-        from layerwright.workflow.session import read_spec  # noqa: PLC0415 - only on failure
-
-        cells = read_spec(context.session).cells
-        order = list(cells)
-        references = {name: cell.references[0] for name, cell in cells.items()}
-    return summary_lines(document, order=order, references=references)
+    print_outcome(context, context.session, document)
+    return tell_failures(context, failures)

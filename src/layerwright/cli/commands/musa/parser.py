@@ -1,0 +1,83 @@
+"""Parsers whose options come from a table, and are read as getopt reads them.
+
+argparse writes the help; it does not read the command line, as its errors are not told as ours are, and ``-v`` is
+something else in the scripts than in the rest of the program.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["ScriptParser"]
+
+
+class ScriptParser(argparse.ArgumentParser):
+    """The parser of a script, whose name is its last word; the table is read when it is needed.
+
+    What is wrong with a command line stands in ``wrong``, for the handler to tell.
+    """
+
+    _complete = False
+
+    def complete(self) -> None:
+        """Declare the options: those of the script before ours."""
+        if self._complete:
+            return
+        self._complete = True
+        from layerwright.spec.musa.options import table_of  # noqa: PLC0415 - start-up
+
+        groups = {
+            True: self.add_argument_group("options of the script"),
+            False: self.add_argument_group("options of its own"),
+        }
+        for option in table_of(self._script):
+            words = [option.short, option.long] if option.short else [option.long]
+            more: dict[str, Any] = {"help": option.help}
+            if option.metavar:
+                more["metavar"] = option.metavar
+                if option.default:
+                    more["help"] += f" (default: {option.default})"
+            else:
+                more["action"] = "store_true"
+            groups[option.documented].add_argument(*words, dest=option.field, **more)
+
+    @property
+    def _script(self) -> str:
+        return self.prog.rpartition(" ")[2]
+
+    def format_help(self) -> str:
+        """The help, with all options."""
+        self.complete()
+        return super().format_help()
+
+    def parse_known_args(  # type: ignore[override]  # as subcommands are asked
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Read the words that follow the command's name; none is left."""
+        from layerwright.spec.musa.arguments import WrongWordError, read_arguments  # noqa: PLC0415 - start-up
+        from layerwright.spec.musa.options import GLOBAL, table_of  # noqa: PLC0415 - start-up
+
+        words = list(args or ())
+        if _asks_for_help(words):
+            self.print_help()
+            self.exit()
+        found = namespace or argparse.Namespace()
+        for name, value in self._defaults.items():
+            setattr(found, name, value)
+        found.wrong = None
+        try:
+            values = read_arguments((*table_of(self._script), *GLOBAL), words)
+        except WrongWordError as error:
+            found.wrong = error.problem
+            # The error, too, is told in the way that was asked for.
+            values = {option.field: True for option in GLOBAL if not option.metavar and option.long in words}
+        for option in GLOBAL:
+            if option.field in values:
+                setattr(found, option.field, values.pop(option.field))
+        found.given = values
+        found.backend = values.get("backend", "docker")
+        return found, []
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    return "-h" in words or "--help" in words

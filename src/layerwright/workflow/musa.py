@@ -1,0 +1,409 @@
+"""The container scripts of torch_musa, done by this program: a command line → a spec → images.
+
+Everything that can be wrong is found before an engine is asked: options, folders, checkouts, archives, in this order.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from layerwright.core.errors import LayerwrightError, Problem, SpecError, UsageError
+from layerwright.core.events import Notice
+from layerwright.core.source import Location
+from layerwright.spec.base import parse_base
+from layerwright.spec.musa.definition import DEFINITION, read_definition
+from layerwright.spec.musa.options import ScriptName
+from layerwright.spec.musa.records import recorded
+from layerwright.spec.musa.requests import (
+    AllRequest,
+    BaseRequest,
+    ImageRequest,
+    Places,
+    read_all,
+    read_base,
+    read_image,
+)
+from layerwright.spec.musa.said import COMMAND_LINE, Given
+from layerwright.spec.musa.write import (
+    PYTORCH,
+    VISION,
+    addresses_of,
+    variant_name,
+    write_all,
+    write_base,
+    write_image,
+)
+from layerwright.workflow.musa_places import build_folder, find_checkout, make_checkout
+from layerwright.workflow.session import Session
+
+__all__ = ["Built", "Order", "build_order", "emit_order"]
+
+PYTORCH_VARIABLE: Final = "PYTORCH_REPO_ROOT_PATH"
+VISION_VARIABLE: Final = "TORCH_VISION_REPO_ROOT_PATH"
+_LARGEST: Final = 2**20
+_BACKENDS: Final[tuple["Backend", ...]] = ("docker", "podman", "native")
+_NOT_OF_THE_SPEC: Final = frozenset({"emit_toml", "backend", "output", "no_prepare"})
+
+Backend = Literal["docker", "podman", "native"]
+Request = BaseRequest | ImageRequest | AllRequest
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A command line: which script, and what was given."""
+
+    script: ScriptName
+    given: Given
+
+
+class Built(Struct, frozen=True, kw_only=True):
+    """What became of the images.
+
+    Attributes:
+        session: with the spec that was written.
+        document: what ``build --json`` prints.
+        failures: images that failed, with their errors.
+    """
+
+    session: Session
+    document: dict[str, Any]
+    failures: tuple[tuple[str, LayerwrightError], ...]
+
+
+def emit_order(session: Session, order: Order) -> str:
+    """The spec that a command line stands for. Archives without a digest are loaded to learn theirs; nothing is built.
+
+    Raises:
+        SpecError: everything that is wrong with the command line.
+    """
+    order = _with_definition(session, order)
+    _backend(order)
+    request = _read(session, order)
+    folder = build_folder(session, make=bool(_images(request)))
+    return _write(request, order, digests=_digests(session, request, folder), bases={})
+
+
+def build_order(session: Session, order: Order) -> Built:
+    """Build what a command line asks for; each image by itself, so that one that fails hides no other.
+
+    Raises:
+        SpecError: everything that is wrong with the command line.
+        LayerwrightError: the only image failed.
+    """
+    order = _with_definition(session, order)
+    backend = _backend(order)
+    outputs = _outputs(session, order, backend)
+    request = _read(session, order)
+    folder = build_folder(session)
+    file = folder / f"{re.sub('[^A-Za-z0-9._-]+', '-', _file_name(request))}.toml"
+    prepared = isinstance(request, ImageRequest) and request.prepared
+    if prepared:
+        _check_prepared(session, order, file, folder)
+    else:
+        request = _with_checkouts(session, request)
+        digests = _digests(session, request, folder)
+        text = _write(request, order, digests=digests, bases=_bases(session, request, backend))
+        _put(file, text)
+    _tell(session, order, request)
+    cells = (
+        [variant_name(one) for one in request.variants]
+        if isinstance(request, AllRequest)
+        else [_cell(request)]
+    )
+    return _build_each(
+        replace(session, spec_file=file, settings=()), cells, backend, outputs, locked=prepared
+    )
+
+
+def _with_definition(session: Session, order: Order) -> Order:
+    """The order of ``build-all`` with the values of its definition."""
+    if order.script != "build-all":
+        return order
+    named = order.given.options.get("definition")
+    path = session.start / (named if isinstance(named, str) else DEFINITION)
+    shown = str(named or DEFINITION)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except FileNotFoundError as error:
+        if named is None:
+            return order
+        raise _wrong(
+            "--definition", f"--definition: there is no file {shown}", "`--template` prints one"
+        ) from error
+    except OSError as error:
+        raise _wrong(
+            "--definition", f"--definition: cannot read {shown}: {error.strerror}", "name a file"
+        ) from error
+    if len(data) > _LARGEST:
+        what = f"{shown} is larger than {_LARGEST >> 20} MiB: it is no definition"
+        raise _wrong("--definition", what, "`--template` prints one")
+    try:
+        text = data.decode("utf-8-sig")
+    except ValueError as error:
+        raise _wrong("--definition", f"{shown} is no UTF-8 text", "convert it: iconv -t UTF-8") from error
+    values = read_definition(text, file=shown)
+    return Order(script=order.script, given=Given(options=order.given.options, definition=values, file=shown))
+
+
+def _backend(order: Order) -> Backend:
+    text = order.given.options.get("backend", "docker")
+    for backend in _BACKENDS:
+        if text == backend:
+            return backend
+    raise _wrong("--backend", f"--backend is {text!r}", f"it is one of {', '.join(_BACKENDS)}")
+
+
+def _outputs(session: Session, order: Order, backend: Backend) -> tuple[str, ...]:
+    given = order.given.options.get("output", ())
+    outputs = given if isinstance(given, tuple) else ()
+    if outputs and backend != "native":
+        raise _wrong(
+            "--output",
+            f"--output is for the native backend, and --backend is {backend}",
+            "add --backend native",
+        )
+    if backend != "native":
+        return ()
+    from layerwright.workflow.outputs import parse_outputs  # noqa: PLC0415 - start-up
+
+    parse_outputs(outputs, folder=session.start)
+    return outputs or ("docker",)
+
+
+def _read(session: Session, order: Order) -> Request:
+    start = str(session.start.absolute())
+    pytorch = find_checkout(session, PYTORCH_VARIABLE, "pytorch")
+    vision = find_checkout(session, VISION_VARIABLE, "vision")
+    places = Places(
+        folder=start,
+        pytorch=str(pytorch.folder) if pytorch.named else "",
+        vision=str(vision.folder) if vision.named else "",
+    )
+    match order.script:
+        case "build-base":
+            return read_base(order.given, places)
+        case "build":
+            return read_image(order.given, places)
+        case "build-all":
+            return read_all(order.given, places)
+
+
+def _images(request: Request) -> Sequence[ImageRequest]:
+    match request:
+        case AllRequest():
+            return request.variants
+        case ImageRequest():
+            return [request]
+        case BaseRequest():
+            return []
+
+
+def _cell(request: BaseRequest | ImageRequest) -> str:
+    return request.role if isinstance(request, ImageRequest) else "base"
+
+
+def _file_name(request: Request) -> str:
+    return "musa-pytorch" if isinstance(request, AllRequest) else request.name
+
+
+def _digests(session: Session, request: Request, folder: Path) -> dict[str, str]:
+    addresses = addresses_of(_images(request))
+    if not addresses:
+        return {}
+    from layerwright.workflow.musa_files import bring_files  # noqa: PLC0415 - start-up
+
+    folder = build_folder(session) if any(not one.sha256 for one in addresses) else folder
+    return bring_files(session, addresses, folder)
+
+
+def _with_checkouts(session: Session, request: Request) -> Request:
+    """The request with the checkouts that are there, or are now."""
+    match request:
+        case BaseRequest():
+            found = find_checkout(session, PYTORCH_VARIABLE, "pytorch")
+            return replace(
+                request, checkout=make_checkout(session, found, git=PYTORCH, tag=request.pytorch_tag)
+            )
+        case ImageRequest(role="dev"):
+            found = find_checkout(session, VISION_VARIABLE, "vision")
+            return replace(request, vision=make_checkout(session, found, git=VISION, tag=request.vision_tag))
+        case AllRequest():
+            found = find_checkout(session, VISION_VARIABLE, "vision")
+            dev = next(one for one in request.variants if one.role == "dev")
+            folder = make_checkout(session, found, git=VISION, tag=dev.vision_tag)
+            variants = [replace(one, vision=folder) if one.role == "dev" else one for one in request.variants]
+            return AllRequest(variants=tuple(variants))
+        case _:
+            return request
+
+
+def _bases(session: Session, request: Request, backend: Backend) -> dict[str, str]:
+    """Bases that the local engine has, by the name they were given: an engine takes its own before a registry's."""
+    names = (
+        {f"ubuntu:{request.ubuntu}"}
+        if isinstance(request, BaseRequest)
+        else {one.base for one in _images(request)}
+    )
+    names = {name for name in names if parse_base(name).kind == "registry"}
+    if backend == "podman" or not names:
+        return {}
+    from layerwright.core.errors import EngineError  # noqa: PLC0415 - start-up
+    from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
+
+    try:
+        engine = find_docker(session.host)
+        found = {name: f"docker:{name}" for name in sorted(names) if engine.inspect(name) is not None}
+    except EngineError:
+        if backend == "docker":
+            raise
+        return {}  # the native backend does without one
+    for name in found:
+        session.reporter(Notice(message=f"starts from {name} of the local engine"))
+    return found
+
+
+def _write(request: Request, order: Order, *, digests: Mapping[str, str], bases: Mapping[str, str]) -> str:
+    command = _command(order)
+    match request:
+        case BaseRequest():
+            return write_base(request, command=command, base=bases.get(f"ubuntu:{request.ubuntu}", ""))
+        case ImageRequest():
+            return write_image(request, command=command, digests=digests, base=bases.get(request.base, ""))
+        case AllRequest():
+            return write_all(request, command=command, digests=digests, bases=bases)
+
+
+def _command(order: Order) -> str:
+    """The command line, as it can be given again."""
+    words = ["layerwright", "musa", order.script]
+    for name, value in order.given.options.items():
+        if name in _NOT_OF_THE_SPEC:
+            continue
+        option = f"--{name}"
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option] if one is True else [option, str(one)]
+    return shlex.join(words)
+
+
+def _check_prepared(session: Session, order: Order, file: Path, folder: Path) -> None:
+    """Whether what was prepared is what is asked for now.
+
+    Raises:
+        SpecError: nothing is prepared, or something else.
+    """
+    from layerwright.workflow.musa_files import RECORD  # noqa: PLC0415 - start-up
+    from layerwright.workflow.session import lock_beside  # noqa: PLC0415 - start-up
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise _wrong(
+            "--no_prepare",
+            f"--no_prepare: nothing is prepared in {folder}: there is no {file.name}",
+            "run the command once without it",
+        ) from error
+    if not lock_beside(file).exists():
+        raise _wrong(
+            "--no_prepare",
+            f"--no_prepare: {file} has no lock beside it, so its preparation was broken off",
+            "run the command once without it",
+        )
+    prepared = re.search("^# Written by `(.*)`\\.$", text, re.MULTILINE)
+    if prepared is None or prepared[1] != _command(order):
+        raise _wrong(
+            "--no_prepare",
+            f"--no_prepare: {file} was prepared by another command line: {prepared[1] if prepared else 'unknown'}",
+            "run the command once without it",
+        )
+    session.reporter(
+        Notice(
+            message=f"{file} and its lock are used as they were prepared: nothing is cloned, resolved or recorded "
+            f"in {RECORD}"
+        )
+    )
+
+
+def _put(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _tell(session: Session, order: Order, request: Request) -> None:
+    """What is not as a reader of the scripts' documents may expect."""
+    options = order.given.options
+    if isinstance(request, ImageRequest) and request.role == "dev" and "python_version" in options:
+        session.reporter(
+            Notice(
+                message="-v/--python_version is for release images: a development image has the Python of its base"
+            )
+        )
+    for python, ubuntu in {
+        (one.python, one.ubuntu)
+        for one in (request, *_images(request))
+        if isinstance(one, BaseRequest | ImageRequest) and one.ubuntu and one.python
+    }:
+        release = recorded().release(ubuntu)
+        if release is not None and python not in release.python:
+            session.reporter(
+                Notice(
+                    message=f"Ubuntu {ubuntu} has Python {', '.join(release.python)} of its own; Python {python} is "
+                    "taken from the base, which must have it"
+                )
+            )
+
+
+def _build_each(
+    session: Session, cells: Sequence[str], backend: Backend, outputs: Sequence[str], *, locked: bool
+) -> Built:
+    images: list[Any] = []
+    document: dict[str, Any] = {"schema": 1, "images": [], "failures": [], "outputs": []}
+    failures: list[tuple[str, LayerwrightError]] = []
+    for cell in cells:
+        try:
+            found, built = _build_one(session, cell, backend, locked=locked)
+        except LayerwrightError as error:
+            if len(cells) == 1:
+                raise
+            failures.append((cell, error))
+            document["failures"].append({"cell": cell, "what": error.what, "exit_code": error.exit_code})
+            continue
+        images += built
+        document["images"] += found["images"]
+        document["outputs"] += found["outputs"]
+    if outputs and images:
+        from layerwright.workflow.outputs import deliver, parse_outputs  # noqa: PLC0415 - start-up
+
+        document["outputs"] += deliver(session, images, parse_outputs(outputs, folder=session.start))
+    return Built(session=session, document=document, failures=tuple(failures))
+
+
+def _build_one(
+    session: Session, cell: str, backend: Backend, *, locked: bool
+) -> tuple[dict[str, Any], Sequence[Any]]:
+    """One image: what ``build --json`` prints of it, and the image itself where it stands in the store."""
+    from layerwright.workflow.build import BuildRequest, build_images  # noqa: PLC0415 - start-up
+    from layerwright.workflow.report import outcome_document  # noqa: PLC0415 - start-up
+
+    request = BuildRequest(images=(cell,), locked=locked, whole=backend == "native")
+    if backend == "native":
+        built = build_images(session, request)
+        return outcome_document(built.outcome), built.outcome.images
+    from layerwright.workflow.docker import build_with_engine  # noqa: PLC0415 - start-up
+
+    document, _ = build_with_engine(session, request, backend)
+    return document, ()
+
+
+def _wrong(option: str, what: str, hint: str) -> SpecError:
+    return SpecError([Problem(what=what, where=Location(file=COMMAND_LINE, key=option), hint=hint)])
