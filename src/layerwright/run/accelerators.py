@@ -3,6 +3,7 @@
 A program that was promised a GPU never starts without one: most of them would go on, slowly, on the CPU.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -170,6 +171,14 @@ def _check_access(nodes: list[Path], host: HostEnvironment) -> None:
         return
     for node in nodes:
         status = node.stat()
+        if host.uid != host.caller_uid:
+            # In a namespace of ours the groups of the machine have no numbers; the kernel knows them all the same.
+            if os.access(node, os.R_OK | os.W_OK):
+                continue
+            raise RunStartError(
+                f"you may not use {node}: it belongs to a group that you are not in",
+                hint=f"as root: usermod --append --groups $(stat -c %G {node}) USER; then log in anew",
+            )
         if status.st_mode & 0o006 == 0o006 or status.st_gid in {host.caller_gid, *host.groups}:  # noqa: PLR2004
             continue
         raise RunStartError(

@@ -16,7 +16,8 @@ from layerwright.host.environment import HostEnvironment
 from layerwright.workflow.build import BuildRequest, build_images
 from layerwright.workflow.session import Session
 from support.command import Command
-from support.newer_docker import NewerDocker, newer_docker
+from support.newer_docker import newer_docker
+from support.own_docker import OwnDocker
 from support.packages import make_wheel
 from support.trees import differences, tree_in_docker, tree_of_layers
 
@@ -71,7 +72,7 @@ SKELETON = ("opt/venv/include", "opt/venv/include/python3.11", "opt/venv/lib64")
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewerDocker]:
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDocker]:
     folder = os.environ.get("LAYERWRIGHT_TEST_DOCKER")
     if not folder or os.getuid() != 0 or shutil.which("nsenter") is None:
         missing("no newer Docker: tools/newer_docker.sh FOLDER, and LAYERWRIGHT_TEST_DOCKER=FOLDER as root")
@@ -81,7 +82,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewerDocker]:
 
 
 @pytest.fixture(scope="module")
-def project(newer: NewerDocker, debian_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+def project(newer: OwnDocker, debian_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     root = tmp_path_factory.mktemp("bake")
     for name in ("base", "project", "home"):
         (root / name).mkdir()
@@ -104,7 +105,7 @@ def project(newer: NewerDocker, debian_store: Path, tmp_path_factory: pytest.Tem
     return here
 
 
-def bake(newer: NewerDocker, project: Command, *arguments: str, status: int = 0) -> str:
+def bake(newer: OwnDocker, project: Command, *arguments: str, status: int = 0) -> str:
     done = newer(
         "buildx",
         "bake",
@@ -117,7 +118,7 @@ def bake(newer: NewerDocker, project: Command, *arguments: str, status: int = 0)
     return done.stdout + done.stderr
 
 
-def test_a_matrix_can_be_built_by_bake(newer: NewerDocker, project: Command) -> None:
+def test_a_matrix_can_be_built_by_bake(newer: OwnDocker, project: Command) -> None:
     """Two cells, one on the other: the same trees as natively, smoke tests apart, no secret anywhere."""
     text = project("render", "bake", "--offline").out
     assert TOKEN not in text
@@ -177,7 +178,7 @@ def test_a_matrix_can_be_built_by_bake(newer: NewerDocker, project: Command) -> 
     assert layers["child"][: len(layers["parent"])] == layers["parent"]
 
 
-def test_a_smoke_test_that_fails_fails_its_group_alone(newer: NewerDocker, project: Command) -> None:
+def test_a_smoke_test_that_fails_fails_its_group_alone(newer: OwnDocker, project: Command) -> None:
     text = project("render", "bake", "child").out.replace("import one, two", "import one, three")
     (project.folder / "docker-bake.hcl").write_text(text, encoding="utf-8")
     bake(newer, project)
