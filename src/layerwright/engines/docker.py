@@ -224,7 +224,7 @@ class DockerEngine:
                 return b""
             return _end_of_file(self._transport.stream(f"{place}/archive?{query}"))
         finally:
-            self._ask("DELETE", f"{place}?force=true&v=true")
+            self._transport.request("DELETE", f"{place}?force=true&v=true")
 
     def tag(self, identifier: str, reference: str) -> None:
         """Give an image a further ``name:tag``.

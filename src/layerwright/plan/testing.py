@@ -5,7 +5,7 @@ from msgspec import Struct
 from layerwright.guest import test_judge
 from layerwright.plan.steps import RunCommand, RunTests
 
-__all__ = ["ALLOWED_LABEL", "Verdict", "judged_command", "read_verdict"]
+__all__ = ["ALLOWED_LABEL", "Verdict", "judged_command", "judged_words", "read_verdict"]
 
 ALLOWED_LABEL = "dev.layerwright.tests.allowed"
 """Label of images whose tests may fail: their names, as a list in JSON."""
@@ -29,11 +29,21 @@ class Verdict(Struct, frozen=True, kw_only=True):
     unused: tuple[str, ...] = ()
 
 
-def judged_command(step: RunTests) -> RunCommand:
-    """The tests as a command that fails unless every failing test is allowed; the judge's text stands in it."""
-    words = ("/bin/sh", "-c", test_judge(), "run-tests", step.log, step.junit, str(len(step.allow)))
+def judged_words(step: RunTests) -> tuple[str, ...]:
+    """What the judge is told."""
+    return (step.log, step.junit, str(len(step.allow)), *step.allow, *step.argv)
+
+
+def judged_command(step: RunTests, program: str = "") -> RunCommand:
+    """The tests as a command that fails unless every failing test is allowed.
+
+    Args:
+        step: the tests.
+        program: where the judge stands while they run; empty to have its text in the command.
+    """
+    judge = ("/bin/sh", program) if program else ("/bin/sh", "-c", test_judge(), "run-tests")
     return RunCommand(
-        argv=(*words, *step.allow, *step.argv),
+        argv=(*judge, *judged_words(step)),
         script=step.script or " ".join(step.argv),
         secrets=step.secrets,
         network=step.network,

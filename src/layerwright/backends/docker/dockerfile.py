@@ -34,13 +34,24 @@ from layerwright.plan.steps import (
 )
 from layerwright.plan.testing import judged_command
 
-__all__ = ["APT_MOUNT", "IMAGE_STAGE", "SMOKE_STAGE", "Dockerfile", "write_dockerfile"]
+__all__ = [
+    "APT_MOUNT",
+    "IMAGE_STAGE",
+    "JUDGE_FILE",
+    "JUDGE_FOLDER",
+    "SMOKE_STAGE",
+    "Dockerfile",
+    "write_dockerfile",
+]
 
 APT_MOUNT: Final = "/dev/layerwright-apt"
 IMAGE_STAGE: Final = "image"
 SMOKE_STAGE: Final = "smoke"
 _WHEELS: Final = "/dev/layerwright-wheels"
 _TOOLS: Final = "/dev/layerwright-tools"
+JUDGE_FOLDER: Final = "judge"
+JUDGE_FILE: Final = "run-tests"
+_JUDGE: Final = "/dev/layerwright-judge"
 _TREE: Final = "/dev/layerwright-tree"
 _FILES: Final = "files"
 _SECRETS: Final = "/run/secrets"
@@ -60,6 +71,7 @@ class Dockerfile:
         secrets: names of secrets that RUN steps mount.
         network: ``none``, or ``default`` when a command asks for the network: 20.10 has one network for all steps.
         smoke: whether there is a stage of smoke tests.
+        judge: whether tests are run, so that ``JUDGE_FOLDER`` must hold what judges them, as ``JUDGE_FILE``.
     """
 
     text: str
@@ -71,6 +83,7 @@ class Dockerfile:
     secrets: tuple[str, ...] = ()
     network: str = "none"
     smoke: bool = False
+    judge: bool = False
 
 
 def write_dockerfile(
@@ -180,6 +193,7 @@ class _Writer:
             secrets=tuple(self._secrets),
             network=self._network,
             smoke=bool(self._smoke),
+            judge=self._tests > 0,
         )
 
     def _install_apt(self, digest: str) -> None:
@@ -227,19 +241,21 @@ class _Writer:
 
     def _run_tests(self, step: RunTests) -> None:
         """In a stage beside the image, which gets nothing but what is kept of them."""
+        command = judged_command(step, f"{_JUDGE}/{JUDGE_FILE}")
+        mount = f"--mount=type=bind,source={JUDGE_FOLDER},target={_JUDGE} "
         line, base, stage = self._opened
         before, tested = f"before-tests-{self._tests}", f"tests-{self._tests}"
         self._tests += 1
         self.lines[line] = f"FROM {base} AS {before}"
-        self.lines += [f"FROM {before} AS {tested}", *self._run(judged_command(step))]
+        self.lines += [f"FROM {before} AS {tested}", *self._run(command, mounts=mount)]
         self._open(before, stage)
         self.lines += [
             f"COPY --from={tested} {paths(*sources(path, what='a path'), path, what='a path')}"
             for path in step.kept
         ]
 
-    def _run(self, step: RunCommand) -> list[str]:
-        mounts = "".join(
+    def _run(self, step: RunCommand, *, mounts: str = "") -> list[str]:
+        mounts += "".join(
             f"--mount=type=secret,id={name},target={_SECRETS}/{name},mode=0400,required=true "
             for name in step.secrets
         )

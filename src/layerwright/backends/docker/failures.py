@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from layerwright.backends.docker.quoting import argv
 from layerwright.core.source import Location
 from layerwright.plan.steps import Node, RunCommand, RunTests
-from layerwright.plan.testing import judged_command
+from layerwright.plan.testing import judged_words
 
 __all__ = ["Progress", "place_of"]
 
@@ -38,12 +38,9 @@ class Progress:
             self.instruction = self._names.get(found[1], "")
 
 
-def _command(node: Node) -> RunCommand | None:
-    """What a node runs."""
-    step = node.step
-    return (
-        judged_command(step) if isinstance(step, RunTests) else step if isinstance(step, RunCommand) else None
-    )
+def _words(step: RunCommand | RunTests) -> tuple[str, ...]:
+    """The end of what a step runs."""
+    return judged_words(step) if isinstance(step, RunTests) else step.argv
 
 
 def place_of(instruction: str, nodes: Iterable[Node]) -> Location | None:
@@ -52,10 +49,10 @@ def place_of(instruction: str, nodes: Iterable[Node]) -> Location | None:
     BuildKit shows variables with their values, so that a command that names one may not be found.
     """
     places = {
-        command.location
-        for command in map(_command, nodes)
-        if command is not None
+        node.step.location
+        for node in nodes
+        if isinstance(node.step, RunCommand | RunTests)
         and instruction.startswith("RUN ")
-        and instruction.endswith(f", {argv(command.argv, what='a command')[1:]}")
+        and instruction.endswith(f", {argv(_words(node.step), what='a command')[1:]}")
     }
     return places.pop() if len(places) == 1 else None
