@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from layerwright.cli.context import Context
 from layerwright.cli.errors import print_error
-from layerwright.cli.summary import image_line, summary_lines
+from layerwright.cli.summary import image_line, summary_lines, test_lines
 from layerwright.core.errors import LayerwrightError
 from layerwright.workflow.session import Session
 
@@ -50,6 +50,9 @@ def print_outcome(
     else:
         for image in document["images"]:
             terminal.print(image_line(image))
+    for image in document["images"]:
+        for line in test_lines(image):
+            terminal.print(line)
     for line in document["outputs"]:
         terminal.print(f"  {line}")
 

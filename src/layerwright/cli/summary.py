@@ -5,7 +5,7 @@ from typing import Any
 
 from layerwright.core.text import size_text
 
-__all__ = ["image_line", "summary_lines"]
+__all__ = ["image_line", "summary_lines", "test_lines"]
 
 _HEADINGS = ("cell", "reference", "digest", "layers", "seconds")
 
@@ -14,6 +14,17 @@ def image_line(image: Mapping[str, Any]) -> str:
     """One image of ``build --json`` as a line."""
     counted, state = _counted(image), _state(image)
     return f"{image['cell']}  {image['reference']}  {image['digest']}  {counted}, {state}, {image['seconds']:.2f} s"
+
+
+def test_lines(image: Mapping[str, Any]) -> Iterator[str]:
+    """Tests of one image that failed and were allowed to, a line each log; and allowances that nothing needs."""
+    for test in image.get("tests", ()):
+        if test["failed"]:
+            count = len(test["failed"])
+            names = ", ".join(test["failed"])
+            yield f"  {image['cell']}: {count} failed in {test['log']}, as allowed: {names}"
+        if test["unused"]:
+            yield f"  {image['cell']}: allowed to fail in {test['log']}, and did not: {', '.join(test['unused'])}"
 
 
 def summary_lines(

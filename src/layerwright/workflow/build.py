@@ -15,6 +15,7 @@ from layerwright.workflow.fresh import fresh_lock
 from layerwright.workflow.plan import scan_trees, with_parents
 from layerwright.workflow.scans import file_digests
 from layerwright.workflow.session import Session, read_spec, select_cells
+from layerwright.workflow.source_trees import has_checkouts, ready_sources
 from layerwright.workflow.workshop import make_workshop
 
 __all__ = ["BuildRequest", "Built", "Prepared", "build_images", "keep_in_mind", "prepare"]
@@ -62,7 +63,8 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     """Read the spec, bring the lock up to date, plan.
 
     Raises:
-        UsageError: the lock does not fit and ``locked`` was asked, or there are several cells and one was.
+        UsageError: the lock does not fit and ``locked`` was asked, there are several cells and one was, or a
+            checkout of a source tree is not what the lock says.
     """
     spec = read_spec(session)
     cells = select_cells(spec, request.images)
@@ -77,9 +79,9 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     lock = fresh_lock(session, spec, names, locked=request.locked)
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)
-    return Prepared(
-        spec=spec, lock=lock, plan=make_plan(spec, lock, trees, cells=names), cells=cells, trees=trees
-    )
+    plan = make_plan(spec, lock, trees, cells=names)
+    ready_sources(session, spec, plan)
+    return Prepared(spec=spec, lock=lock, plan=plan, cells=cells, trees=trees)
 
 
 def build_images(session: Session, request: BuildRequest) -> Built:
@@ -117,6 +119,8 @@ def keep_in_mind(session: Session, request: BuildRequest, built: Built, document
     """Remember the build, so that the same one need not be planned again while nothing changes."""
     if any(index.insecure for index in built.spec.indexes.values()):
         return  # every build says so, and one that is remembered would not
+    if has_checkouts(built.spec):
+        return  # what is changed there, every build says
     from layerwright.spec.load import find_spec  # noqa: PLC0415 - start-up
     from layerwright.workflow.memo import remember  # noqa: PLC0415 - start-up
     from layerwright.workflow.start import start_of  # noqa: PLC0415 - start-up
