@@ -35,22 +35,20 @@ def build_package(folder: Path, job: Job, result: TrainingResult) -> PackageFile
     partial = target / ".partial"
     moment = max((stage.timestamp for stage in result.stages), default=0)
     try:
-        with partial.open("wb") as raw:
+        with (
+            partial.open("wb") as raw,
             # No name and no time in gzip's header, so that the hash is of the contents alone.
-            with (
-                gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
-                tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-            ):
-                for member in package_members(result):
-                    file = folder / "out" / "models" / member.place
-                    with file.open("rb") as stream:
-                        archive.addfile(
-                            _entry(member.name, os.fstat(stream.fileno()).st_size, moment), stream
-                        )
-                    names.append(member.name)
-                description = _description(job, result).encode()
-                archive.addfile(_entry(DESCRIPTION, len(description), moment), io.BytesIO(description))
-                names.append(DESCRIPTION)
+            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for member in package_members(result):
+                file = folder / "out" / "models" / member.place
+                with file.open("rb") as stream:
+                    archive.addfile(_entry(member.name, os.fstat(stream.fileno()).st_size, moment), stream)
+                names.append(member.name)
+            description = _description(job, result).encode()
+            archive.addfile(_entry(DESCRIPTION, len(description), moment), io.BytesIO(description))
+            names.append(DESCRIPTION)
         with partial.open("rb") as stream:
             sha1 = _sha1(stream)
         size = partial.stat().st_size

@@ -5,25 +5,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from msgspec import Struct
-
 from layerwright.ymir.command import Launch
+from layerwright.ymir.reading import Answer
 
-__all__ = ["Printed", "RunningContainer", "Starter"]
-
-
-class Printed(Struct, frozen=True, kw_only=True):
-    """What a short command in the image did.
-
-    Attributes:
-        status: exit status.
-        stdout: the last MiB of it.
-        stderr: likewise.
-    """
-
-    status: int
-    stdout: bytes
-    stderr: bytes
+__all__ = ["RunningContainer", "Starter"]
 
 
 class RunningContainer(Protocol):
@@ -47,7 +32,7 @@ class Starter(Protocol):
     def image(self) -> str:
         """What the engine calls the image."""
 
-    def cat(self, file: str) -> Printed:
+    def cat(self, file: str) -> Answer:
         """Run ``cat FILE`` through the image's entrypoint, as the platform reads /img-man (§1.2)."""
 
     def command_line(self, launch: Launch) -> Sequence[str]:

@@ -18,7 +18,7 @@ from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import is_within, mount_points, mounts_for
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["contained_argv", "execute", "execute_background", "execute_foreground"]
+__all__ = ["contained_argv", "execute", "execute_background", "execute_captured", "execute_foreground"]
 
 
 _FAILED = 125
@@ -41,7 +41,7 @@ def execute(
     masked: Sequence[str] = (),
     runner: str = "",
 ) -> int:
-    """Run a command to its end, with its output captured.
+    """Run a command to its end, with its output handed on line by line.
 
     Args:
         rootfs: where it runs.
@@ -60,8 +60,35 @@ def execute(
         EngineError: no sandbox can be set up.
         ProcessError: it took too long.
     """
+    return execute_captured(
+        rootfs,
+        command,
+        capabilities=capabilities,
+        on_line=on_line,
+        stdin=stdin,
+        timeout=timeout,
+        masked=masked,
+        runner=runner,
+    ).status
+
+
+def execute_captured(
+    rootfs: Rootfs,
+    command: Command,
+    *,
+    capabilities: Capabilities,
+    on_line: Callable[[str], None] | None = None,
+    stdin: bytes | None = None,
+    timeout: float,
+    masked: Sequence[str] = (),
+    runner: str = "",
+) -> process.Completed:
+    """Run a command to its end, with the last MiB of its standard output and error kept apart.
+
+    Arguments and errors are those of ``execute``.
+    """
     with _started(rootfs, command, capabilities, runner, throw_away=True) as (argv, descriptors, report):
-        status = process.run(
+        done = process.run(
             argv,
             input=stdin,
             timeout=timeout,
@@ -69,12 +96,12 @@ def execute(
             pass_fds=descriptors,
             check=False,
             masked=masked,
-        ).status
-        if status == _FAILED and (reason := report()):
+        )
+        if done.status == _FAILED and (reason := report()):
             raise EngineError(
                 f"the sandbox could not start {command.argv[0]}: {process.mask(reason, masked)}"
             )
-    return status
+    return done
 
 
 def execute_foreground(

@@ -1,34 +1,28 @@
-"""How the platform reads /img-man through an image's entrypoint (§1.2)."""
+"""The template that a task starts from, as the platform finds it in an image (§1.2)."""
 
-import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
 from msgspec import Struct
 
-from layerwright.ymir.codes import TASKS, ObjectType, Task
+from layerwright.ymir.codes import IMAGE_UNUSABLE, UNEXPECTED, ObjectType, Task
+from layerwright.ymir.image import MANIFEST_FILE, OBJECT_TYPES, template_path
+from layerwright.ymir.reading import Answer, read_answer
 from layerwright.ymir.remarks import Remark
 
-__all__ = ["MANIFEST", "SUB_FOLDERS", "Document", "object_types", "read_document", "template_path"]
+__all__ = ["Template", "object_types", "read_mapping", "template_place"]
 
-MANIFEST: Final = "/img-man/manifest.yaml"
-
-SUB_FOLDERS: Final[Mapping[int, str]] = {
-    ObjectType.DETECTION: "det",
-    ObjectType.SEMANTIC_SEGMENTATION: "semantic-seg",
-    ObjectType.INSTANCE_SEGMENTATION: "instance-seg",
-    ObjectType.MULTI_MODAL: "multi-modal",
-}
-
-_UNUSABLE = 130401
+_FOLDERS: Final = {kind.code: kind.folder for kind in OBJECT_TYPES.values()}
+_BANNER_LINES = 200
+_SHOWN = 120
 
 
-class Document(Struct, frozen=True, kw_only=True):
-    """What the platform makes of one ``docker run --rm IMAGE cat FILE``.
+class Template(Struct, frozen=True, kw_only=True):
+    """What the platform makes of one file of ``/img-man``.
 
     Attributes:
-        values: the mapping; None when the file counts as absent.
+        values: the mapping; None when the file counts as absent, or the request fails.
         remark: what is wrong with it, if anything is.
     """
 
@@ -36,115 +30,84 @@ class Document(Struct, frozen=True, kw_only=True):
     remark: Remark | None = None
 
 
-def template_path(task: Task, object_type: int, *, listed: bool) -> str:
+def template_place(task: Task, object_type: int, *, listed: bool) -> str:
     """Where a task's template lies: in a folder of its own when the manifest lists its object types."""
-    folder = f"/img-man/{SUB_FOLDERS.get(object_type, str(object_type))}" if listed else "/img-man"
-    return f"{folder}/{task}-template.yaml"
+    return template_path(task, _FOLDERS.get(object_type, str(object_type)) if listed else "")
 
 
-def read_document(file: str, *, status: int, stdout: bytes, stderr: bytes) -> Document:
-    """Read what ``cat FILE`` gave, as the platform does: standard error when the status is not 0.
+def read_mapping(file: str, answer: Answer) -> Template:
+    """Read the answer to ``cat FILE``, and say what is wrong with it.
 
     Args:
         file: path in the image.
-        status: exit status.
-        stdout: what came out.
-        stderr: likewise.
+        answer: through the image's entrypoint.
     """
-    text = (stdout if status == 0 else stderr).decode("utf-8", errors="replace")
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        why = "its text cannot be read as YAML: " + " ".join(str(error).split())
-        return _absent(file, status, text, why)
-    if not isinstance(document, dict):
-        return _absent(file, status, text, f"it holds {_kind(document)} where a mapping is needed")
-    if status != 0:
-        return Document(
-            values=document,
-            remark=Remark(
-                outcome="lost",
-                rule="1.2",
-                file=file,
-                message=f"`cat` ended with {status}, and its error text counts as the file: {_short(text)}",
-                repair="have the entrypoint run the arguments it is given, and put the file into the image",
-            ),
-        )
-    dates = [key for key, value in _flat(document) if isinstance(value, dt.date)]
-    if dates:
-        return Document(
-            values=document,
+    document = read_answer(answer)
+    shown = (answer.stderr if document.from_error else answer.stdout).decode(errors="replace")
+    if document.state == "failed":
+        return Template(
+            values=None,
             remark=Remark(
                 outcome="rejected",
                 rule="1.2",
                 file=file,
-                field=dates[0],
-                message=f"{dates[0]} is a date, which the platform cannot store",
-                repair="put it between quotes",
-                code=169999,
+                field=document.json_path or (f"line {document.line}" if document.line else ""),
+                message=f"the platform fails on the file: {document.why}",
+                repair="`layerwright executor lint IMAGE` shows each such place; put dates between quotes",
+                code=UNEXPECTED,
             ),
         )
-    return Document(values={str(key): value for key, value in document.items()})
-
-
-def _absent(file: str, status: int, text: str, why: str) -> Document:
-    if status == 0 and text.strip():
-        lines = text.strip().splitlines()
-        for start in range(1, len(lines)):
-            try:
-                rest = yaml.safe_load("\n".join(lines[start:]))
-            except (yaml.YAMLError, ValueError, RecursionError):
-                continue
-            if isinstance(rest, dict):
-                banner = " / ".join(line.strip() for line in lines[:start] if line.strip())
-                return Document(
-                    values=None,
-                    remark=Remark(
-                        outcome="rejected",
-                        rule="1.2",
-                        file=file,
-                        message=f"text stands before the YAML, so the file counts as absent: {_short(banner)}",
-                        repair="have the entrypoint print nothing of its own when it is given arguments: "
-                        'end it with exec "$@", or remove the vendor\'s banner (ENTRYPOINT [])',
-                        code=_UNUSABLE,
-                    ),
-                )
-    return Document(
-        values=None,
+    if document.state == "absent":
+        return Template(values=None, remark=_banner(file, shown) if not document.from_error else None)
+    values = {str(key): value for key, value in document.values.items()}
+    if not document.from_error:
+        return Template(values=values)
+    return Template(
+        values=values,
         remark=Remark(
-            outcome="fine",
+            outcome="lost",
             rule="1.2",
             file=file,
-            message=f"the file counts as absent: {why if text.strip() else 'nothing was printed'}",
-            repair="",
+            message=f"`cat` ended with {answer.exit_code}, and its error text counts as the file: {_short(shown)}",
+            repair="have the entrypoint run the arguments it is given, and put the file into the image",
         ),
     )
 
 
-def _kind(document: object) -> str:
-    if document is None:
-        return "nothing"
-    return {"list": "a list", "str": "text"}.get(
-        type(document).__name__, f"a single {type(document).__name__}"
-    )
+def _banner(file: str, text: str) -> Remark | None:
+    """The remark on text before a mapping; None when no mapping follows."""
+    lines = text.strip().splitlines()
+    for start in range(1, min(len(lines), _BANNER_LINES)):
+        try:
+            rest = yaml.safe_load("\n".join(lines[start:]))
+        except (
+            yaml.YAMLError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ):
+            continue
+        if isinstance(rest, dict):
+            banner = " / ".join(line.strip() for line in lines[:start] if line.strip())
+            return Remark(
+                outcome="rejected",
+                rule="1.2",
+                file=file,
+                field="line 1",
+                message=f"text stands before the YAML, so the file counts as absent: {_short(banner)}",
+                repair='have the entrypoint print nothing when it is given arguments: end it with exec "$@", or take '
+                "the vendor's banner away (ENTRYPOINT [])",
+                code=IMAGE_UNUSABLE,
+            )
+    return None
 
 
 def _short(text: str) -> str:
     one = " ".join(text.split())
-    return one if len(one) <= 120 else f"{one[:117]}…"  # noqa: PLR2004 - what fits a line
-
-
-def _flat(document: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
-    if depth > 20:  # noqa: PLR2004 - aliases may nest without end
-        return
-    if isinstance(document, dict):
-        for key, value in document.items():
-            yield from _flat(value, f"{path}.{key}" if path else str(key), depth + 1)
-    elif isinstance(document, list):
-        for place, value in enumerate(document):
-            yield from _flat(value, f"{path}[{place}]", depth + 1)
-    else:
-        yield path, document
+    return one if len(one) <= _SHOWN else f"{one[: _SHOWN - 1]}…"
 
 
 def object_types(manifest: Mapping[str, Any] | None) -> tuple[tuple[int, ...], bool] | Remark:
@@ -153,37 +116,29 @@ def object_types(manifest: Mapping[str, Any] | None) -> tuple[tuple[int, ...], b
     Returns:
         A remark when the platform refuses the image for it.
     """
-    value = (
-        (manifest or {}).get("object_type", int(ObjectType.DETECTION))
-        if manifest
-        else int(ObjectType.DETECTION)
-    )
+    default = int(ObjectType.DETECTION)
+    value = default if manifest is None else manifest.get("object_type", default)
     if isinstance(value, int):  # a boolean, too: true counts as 1
         return (int(value),), False
     if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
-        unknown = [one for one in value if one not in SUB_FOLDERS]
+        unknown = [one for one in value if one not in _FOLDERS]
         if not unknown:
             return tuple(int(one) for one in value), True
         return Remark(
             outcome="rejected",
             rule="1.2",
-            file=MANIFEST,
+            file=MANIFEST_FILE,
             field="object_type",
             message=f"{unknown[0]} is no object type with templates, and the platform fails on it in a list",
-            repair=f"list {', '.join(f'{int(number)} ({folder})' for number, folder in SUB_FOLDERS.items())}",
-            code=169999,
+            repair=f"list {', '.join(f'{code} ({folder})' for code, folder in _FOLDERS.items())}",
+            code=UNEXPECTED,
         )
     return Remark(
         outcome="rejected",
         rule="1.2",
-        file=MANIFEST,
+        file=MANIFEST_FILE,
         field="object_type",
         message=f"{value!r} is no object type",
         repair="write a number, such as 2 for detection, or a list of numbers",
-        code=_UNUSABLE,
+        code=IMAGE_UNUSABLE,
     )
-
-
-def tasks_of(templates: Mapping[str, Mapping[str, Any] | None]) -> tuple[Task, ...]:
-    """The tasks that an image has a template for."""
-    return tuple(task for task in TASKS if templates.get(task) is not None)

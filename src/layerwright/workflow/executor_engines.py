@@ -1,0 +1,145 @@
+"""Starting executors with Docker or Podman, word for word as the platform does."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from layerwright.core.errors import EngineError, UsageError
+from layerwright.host import process
+from layerwright.run.docker import engine_client
+from layerwright.workflow.session import Session
+from layerwright.ymir.command import Launch, container_argv
+from layerwright.ymir.reading import Answer
+
+if TYPE_CHECKING:
+    from layerwright.harness.starter import RunningContainer, Starter
+
+__all__ = ["EngineStarter", "find_starter"]
+
+_CAT_SECONDS: Final = 120.0
+_REMOVE_SECONDS: Final = 60.0
+_END_SECONDS: Final = 30.0
+
+
+def find_starter(session: Session, image: str, engine: str) -> "Starter":
+    """What starts an image: one of the spec, built if it is not up to date, or one that the engine has.
+
+    Args:
+        session: surroundings.
+        image: an image or cell of the spec, ``docker:NAME``, or a reference.
+        engine: ``docker``, ``podman`` or ``native``.
+
+    Raises:
+        UsageError: nothing of that name.
+        EngineError: the engine does not answer.
+    """
+    kind, _, rest = image.partition(":")
+    reference = rest if kind == "docker" and rest else image if any(mark in image for mark in ":/@") else ""
+    if engine == "native":
+        if reference:
+            raise UsageError(
+                f"{image} is an image of an engine, and a native run takes images of the spec",
+                hint='say --engine docker, or write a spec: [images.trial] from = "docker:NAME"',
+            )
+        from layerwright.workflow.executor_native import native_starter  # noqa: PLC0415 - start-up
+
+        return native_starter(session, image)
+    if reference:
+        return EngineStarter(session=session, engine=engine, image=reference)
+    from layerwright.workflow.engines import ready_image  # noqa: PLC0415 - start-up
+
+    ready = ready_image(session, engine, (image,) if image else (), locked=False)
+    return EngineStarter(session=session, engine=engine, image=ready.image)
+
+
+class EngineStarter(Struct, frozen=True, kw_only=True):
+    """Starts containers of an image with Docker or Podman.
+
+    Attributes:
+        session: surroundings.
+        engine: ``docker`` or ``podman``.
+        image: what the engine calls it.
+    """
+
+    session: Session
+    engine: str
+    image: str
+
+    def cat(self, file: str) -> Answer:
+        """Run ``cat FILE`` through the image's entrypoint."""
+        argv = [str(self._client()), "run", "--rm", self.image, "cat", file]
+        try:
+            done = process.run(argv, env=self._variables(), timeout=_CAT_SECONDS, check=False)
+        except process.ProcessError as error:
+            raise EngineError(
+                f"the image did not answer `cat {file}`\n{error.output or error.what}",
+                hint="the entrypoint must run the arguments it is given: the platform reads /img-man through it",
+            ) from error
+        if done.status == 125 and not done.stdout:  # noqa: PLR2004 - the engine's own status
+            raise EngineError(
+                f"{self.engine} could not start {self.image}\n{done.stderr.decode(errors='replace').strip()}",
+                hint="name an image of the spec, or one that the engine has",
+            )
+        return Answer(exit_code=done.status, stdout=done.stdout, stderr=done.stderr)
+
+    def command_line(self, launch: Launch) -> Sequence[str]:
+        """The client's command line."""
+        return container_argv(self.engine, launch, extra=self._extra(launch))
+
+    @contextmanager
+    def start(self, launch: Launch, log: Path) -> "Iterator[RunningContainer]":
+        """Start the image's own command."""
+        client = self._client()
+        argv = [str(client), *self.command_line(launch)[1:]]
+        with log.open("ab") as output:
+            started = process.background(argv, env=self._variables(), output=output)
+            container = _Attached(self, launch.name, started)
+            try:
+                yield container
+            finally:
+                container.kill()
+
+    def remove(self, name: str) -> None:
+        """``docker rm -f``: SIGKILL at once; Podman would ask politely first."""
+        options = ["--force", "--time", "0"] if self.engine == "podman" else ["--force"]
+        with suppress(process.ProcessError):
+            process.run(
+                [str(self._client()), "rm", *options, name],
+                env=self._variables(),
+                timeout=_REMOVE_SECONDS,
+                check=False,
+            )
+
+    def _client(self) -> Path:
+        return engine_client(self.engine, self.session.host)
+
+    def _variables(self) -> Mapping[str, str]:
+        return self.session.host.variables
+
+    def _extra(self, launch: Launch) -> tuple[str, ...]:
+        """Podman without root: the ids in the container are the caller's, not one of its subordinate ones."""
+        return (
+            ("--userns", "keep-id")
+            if self.engine == "podman" and self.session.host.uid and launch.user
+            else ()
+        )
+
+
+class _Attached:
+    """A container whose client runs in the foreground of a process of its own."""
+
+    def __init__(self, starter: EngineStarter, name: str, client: process.Background) -> None:
+        self._starter, self._name, self._client = starter, name, client
+
+    def poll(self) -> int | None:
+        return self._client.poll()
+
+    def kill(self) -> None:
+        if self._client.poll() is not None:
+            return
+        self._starter.remove(self._name)
+        if self._client.wait(_END_SECONDS) is None:
+            self._client.kill()
