@@ -10,6 +10,7 @@ from layerwright.lock import (
     Lock,
     LockedBase,
     LockedCell,
+    LockedComponent,
     LockedFile,
     LockedSource,
     LockedWheel,
@@ -72,6 +73,9 @@ sources = unique(
     lambda source: source.name,
 )
 files = unique(of(LockedFile, url=words, sha256=digests, size=sizes, to=words), lambda file: file.to)
+components = unique(
+    of(LockedComponent, name=names, url=words, sha256=digests, size=sizes), lambda one: one.name
+)
 bases = of(
     LockedBase,
     kind=st.sampled_from(["debian", "oci", "archive", "docker", "registry"]),
@@ -103,6 +107,7 @@ def locks(draw):
             wheels=draw(wheels),
             sources=draw(sources),
             files=draw(files),
+            components=draw(components),
         )
     return Lock(cells=cells)
 

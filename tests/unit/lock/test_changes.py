@@ -3,6 +3,7 @@ from layerwright.lock import (
     Lock,
     LockedBase,
     LockedCell,
+    LockedComponent,
     LockedFile,
     LockedSource,
     LockedWheel,
@@ -140,4 +141,20 @@ def test_python_platform_and_files():
         "infer: platform linux/amd64 → linux/arm64",
         "infer: python 3.11 → 3.12",
         "infer: /m 111111111111 → 222222222222 (https://h/n)",
+    ]
+
+
+def test_components_that_came_went_or_have_other_bytes_are_told():
+    def locked(name, sha, url="https://e.org/a.tar.gz"):
+        return LockedComponent(name=name, url=url, sha256=sha * 64, size=1)
+
+    old = replace(CELL, components=(locked("sdk", "a"), locked("mudnn", "b"), locked("mccl", "c")))
+    new = replace(
+        CELL, components=(locked("sdk", "d"), locked("mudnn", "b", "m.tar.gz"), locked("math", "e"))
+    )
+    assert lines([old], [new]) == [
+        "infer: component math eeeeeeeeeeee added (https://e.org/a.tar.gz)",
+        "infer: component mccl cccccccccccc removed",
+        "infer: component mudnn bbbbbbbbbbbb, other address or size (m.tar.gz)",
+        "infer: component sdk aaaaaaaaaaaa → dddddddddddd (https://e.org/a.tar.gz)",
     ]

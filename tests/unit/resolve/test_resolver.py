@@ -6,7 +6,17 @@ from layerwright.core.errors import ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
 from layerwright.lock import Deb, LockedBase, LockedSource, LockedWheel, outdated_cells
 from layerwright.resolve import UPGRADE_ALL, PackageSet, Ports, resolve
-from layerwright.spec.model import Base, Cell, GitPackage, IndexPackage, Model, PathPackage, Spec, UrlPackage
+from layerwright.spec.model import (
+    Base,
+    Cell,
+    Component,
+    GitPackage,
+    IndexPackage,
+    Model,
+    PathPackage,
+    Spec,
+    UrlPackage,
+)
 from support.change import replace
 
 HERE = Location(file="layerwright.toml", line=3)
@@ -398,3 +408,29 @@ def test_a_model_that_cannot_be_measured_is_told_at_its_line():
     with pytest.raises(ResolveError) as raised:
         resolve(spec(cell("a", models=(model,))), Nowhere({}).ports())
     assert raised.value.where.line == 8
+
+
+def component(name, sha="a", url="https://h/a.tar.gz"):
+    return Component(name=name, kind="other", url=url, sha256=sha * 64, location=HERE)
+
+
+def test_components_are_locked_in_their_order_and_measured_once():
+    world = World({})
+    sdk, other = component("sdk"), component("another", "b", "https://h/b.tar.gz")
+    cells = (cell("one", components=(sdk, other)), cell("two", components=(sdk,)))
+    lock = resolve(spec(*cells), world.ports())
+    assert [(c.name, c.size) for c in lock.cells["one"].components] == [("sdk", 42), ("another", 42)]
+    assert world.sizes == ["https://h/a.tar.gz", "https://h/b.tar.gz"]
+    # A cell that is new takes the sizes that the lock has for others; other bytes are measured.
+    more = cell("three", components=(sdk, component("own", "c", "https://h/c.tar.gz")))
+    resolve(spec(*cells, more), world.ports(), previous=lock)
+    assert world.sizes[2:] == ["https://h/c.tar.gz"]
+
+
+def test_a_component_with_a_credential_is_refused_before_anything_is_asked():
+    world = World({})
+    bad = component("sdk", url="https://user:geheim@h/a.tar.gz")
+    with pytest.raises(SpecError) as caught:
+        resolve(spec(cell("one", components=(bad,))), world.ports())
+    assert "geheim" not in str(caught.value)
+    assert world.bases == []
