@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 import warnings
 from enum import IntEnum
 from typing import Any
@@ -142,7 +143,10 @@ def write_tensorboard_text(text: str, tag: str | None = None) -> None:
         ImportError: neither is installed.
 
     """
-    writer = _summary_writer()(env.get_current_env().output.tensorboard_dir)
+    # tensorboardX names files after the second and the host, and empties one that is there: the training's own, when it
+    # began in this second (seen with 2.6.5).
+    suffix = f".{uuid.uuid4().hex[:8]}.text"
+    writer = _summary_writer()(env.get_current_env().output.tensorboard_dir, filename_suffix=suffix)
     try:
         writer.add_text(tag or "default", f"```\n{text}\n```", global_step=round(time.time() * 1000))
     finally:
