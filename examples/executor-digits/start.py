@@ -143,7 +143,6 @@ def run_training(cfg: Any) -> None:
             loss = sum(epoch.losses.values())
             told = "  ".join(f"{name} {value:.3f}" for name, value in quality.items())
             print(f"epoch {epoch.number:3d}  loss {loss:.4f}  {told}", flush=True)
-    monitor.write_monitor_logger(1.0)
 
 
 def save(detector: DigitDetector, path: Path) -> None:
@@ -286,15 +285,15 @@ def main() -> None:
     settings.MONITOR_MONOTONIC = True
     settings.MONITOR_MIN_SECONDS = settings.MONITOR_MIN_SECONDS or 0.5
     cfg = parameters.get_typed_config()
-    torch.set_num_threads(cfg.param.get("threads") or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     seed_all(cfg.param.seed)
     if cfg.ymir.run_training:
         run_training(cfg)
-        return
-    if cfg.ymir.run_mining:
+    if cfg.ymir.run_mining and not cfg.ymir.run_training:
         run_mining(cfg)
-    if cfg.ymir.run_infer:
+    if cfg.ymir.run_infer and not cfg.ymir.run_training:
         run_infer(cfg)
+    monitor.write_monitor_logger(1.0)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,36 @@ def test_random_is_the_same_for_a_seed_and_asks_no_detector():
     assert [path for path, _ in first] != paths
 
 
+@pytest.mark.parametrize("algorithm", ["random", "entropy", "cald", "aldd"])
+def test_shards_ranked_apart_give_the_scores_of_the_whole(algorithm):
+    rng = np.random.default_rng(0)
+    images = {f"{number}.png": (rng.random((48, 48)) > 0.9) * np.uint8(200) for number in range(7)}
+    for image in images.values():
+        image[:12] = 0
+
+    class Detector(Bright):
+        def probability_maps(self, images):
+            return [[image[None, ::4, ::4] / 255] for image in images]
+
+    whole = dict(mining.mine(list(images), images.get, Detector(), algorithm, batch=3))
+    shards = {}
+    for rank in range(2):
+        shards.update(mining.mine(list(images)[rank::2], images.get, Detector(), algorithm))
+    assert shards == pytest.approx(whole)
+    assert len(set(whole.values())) > 1 or algorithm == "entropy"
+
+
+def test_random_scores_are_spread_evenly():
+    scores = [score for _, score in mining.mine(list(map(str, range(2000))), images_of_none, None, "random")]
+    counts, _ = np.histogram(scores, bins=10, range=(0, 1))
+    assert counts.min() > 140
+    assert counts.max() < 260
+
+
+def images_of_none(_):
+    return None
+
+
 def test_broken_images_stand_at_the_end_and_none_is_lost():
     load = {"good": numbered(1), "broken": None, "sure": numbered(0)}.get
     for algorithm in ("entropy", "aldd", "core-set", "cald"):

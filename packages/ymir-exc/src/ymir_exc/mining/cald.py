@@ -93,6 +93,7 @@ def cald(
     running_minimum: bool = False,
     changes: Sequence[str] = CHANGES,
     without: str = "first",
+    seeds: Sequence[int] | None = None,
     detections: Sequence[Detections] | None = None,
 ) -> np.ndarray:
     """One score for each image; higher is to be labelled sooner.
@@ -109,13 +110,14 @@ def cald(
     Args:
         detector: gives boxes, scores and class probabilities.
         images: the images, in one size or several.
-        seed: of the cut-outs.
+        seed: of the cut-outs; the place of an image in the list counts, too.
         base: beta; the paper uses 1.3.
         order: ``paper`` or ``old``.
         running_minimum: add the running minimum for every detection, on (score, 1 - score) pairs, as the
             earlier executors do, where the paper takes one minimum. Grows with the number of boxes.
         changes: names of ``CHANGES``. Leave out ``flip`` where a mirrored object is another thing, such as
             text.
+        seeds: of the cut-outs, one for each image, in place of ``seed``; then the place does not count.
         without: where images without detections stand in the paper's order, ``first`` or ``last``.
         detections: those of ``images``, when they are known already.
 
@@ -131,18 +133,18 @@ def cald(
         said = repr(unknown[0]) if unknown else "at all"
         raise ValueError(f"no change {said}; there are {', '.join(CHANGES)}")
     images = list(images)
-    generator = np.random.default_rng(seed)
+    drawn = [[seed, index] for index in range(len(images))] if seeds is None else [[each] for each in seeds]
     found: list[Detections] = list(detector.detect(images) if detections is None else detections)
-    functions: dict[str, Callable[[np.ndarray, np.ndarray], geometry.Augmented]] = {
-        "flip": geometry.flip,
-        "cut-out": lambda image, boxes: geometry.cut_out(image, boxes, generator),
-        "rotate": geometry.rotate,
-        "resize": geometry.resize,
+    functions: dict[str, Callable[[np.ndarray, np.ndarray, list[int]], geometry.Augmented]] = {
+        "flip": lambda image, boxes, _: geometry.flip(image, boxes),
+        "cut-out": lambda image, boxes, seed: geometry.cut_out(image, boxes, np.random.default_rng(seed)),
+        "rotate": lambda image, boxes, _: geometry.rotate(image, boxes),
+        "resize": lambda image, boxes, _: geometry.resize(image, boxes),
     }
     seen = [index for index, each in enumerate(found) if len(each)]
     totals = np.zeros(len(images))
     for name in changes:
-        changed = [functions[name](images[index], found[index].boxes) for index in seen]
+        changed = [functions[name](images[index], found[index].boxes, drawn[index]) for index in seen]
         again = detector.detect([each.image for each in changed]) if changed else []
         for index, each, answer in zip(seen, changed, again):
             if not len(answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Callable, List, Sequence, Tuple
 
@@ -70,18 +71,23 @@ def _wanted(detector: Any, protocol: Any, method: str, algorithm: str) -> Any:
     return detector
 
 
+def _seed_of(path: str, seed: int) -> int:
+    """64 bits drawn by an image's path, so that neither its batch nor its shard matters."""
+    text = f"{seed}\0{path}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+
+
 def _score_batch(
-    algorithm: str, detector: Any, images: list[np.ndarray], at: int, options: Options
+    algorithm: str, detector: Any, images: list[np.ndarray], paths: Sequence[str], options: Options
 ) -> np.ndarray:
     """The scores of one batch; for core-set the features."""
     if algorithm in ("entropy", "least-confidence", "margin"):
         return of_images(algorithm, detector.detect(images), options.reduction, options.empty)
     if algorithm == "cald":
-        # The seed moves with the place in the list, so that each batch has cut-outs of its own.
         return cald(
             detector,
             images,
-            seed=options.seed + at,
+            seeds=[_seed_of(path, options.seed) for path in paths],
             base=options.base,
             order=options.order,
             running_minimum=options.running_minimum,
@@ -109,6 +115,7 @@ def mine(
 
     Every path is in the result once for each time that it is given. An image that cannot be read
     (``load`` gives None) stands at the end, one below the lowest score. Equal scores keep the given order.
+    But for core-set, the score of an image does not depend on the others: shards may be ranked apart and merged.
 
     Args:
         paths: the candidates, as in YMIR's candidate-index.tsv.
@@ -128,7 +135,7 @@ def mine(
     paths = list(paths)
     scores = np.full(len(paths), np.nan)
     if name == "random":
-        scores = np.random.default_rng(options.seed).random(len(paths))
+        scores = np.array([_seed_of(path, options.seed) / 2.0**64 for path in paths])
         if progress is not None:
             progress(1.0)
     else:
@@ -140,7 +147,9 @@ def mine(
             loaded = [(at + i, load(path)) for i, path in enumerate(paths[at : at + batch])]
             good = [(index, image) for index, image in loaded if image is not None]
             if good:
-                values = _score_batch(name, detector, [image for _, image in good], at, options)
+                values = _score_batch(
+                    name, detector, [image for _, image in good], [paths[index] for index, _ in good], options
+                )
                 if name == "core-set":
                     rows.append(values)
                 else:
