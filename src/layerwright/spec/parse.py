@@ -21,7 +21,7 @@ from layerwright.spec.keys import (
     SourceTable,
     SpecFile,
 )
-from layerwright.spec.model import Spec
+from layerwright.spec.model import Cell, PathPackage, Spec, UrlPackage
 from layerwright.spec.parts import Reader
 from layerwright.spec.sources import read_indexes, read_secrets, read_sources
 
@@ -58,6 +58,10 @@ def parse_spec(data: bytes, *, file: str, root: Path, settings: Sequence[str] = 
     cells = expand(tables, axis_orders=orders, components=components, sources=sources, reader=reader)
     indexes = read_indexes(tables.indexes, reader)
     secrets = read_secrets(tables.secrets, reader)
+    if any(cell.sources or _has_files(cell) for cell in cells.values()):
+        from layerwright.spec.agreement import check_agreement  # noqa: PLC0415 - start-up
+
+        check_agreement(cells, reader)
     if reader.faults:
         raise source.error(reader.faults)
     return Spec(
@@ -71,6 +75,11 @@ def parse_spec(data: bytes, *, file: str, root: Path, settings: Sequence[str] = 
         sources=sources,
         leaks_allow=tables.leaks.allow,
     )
+
+
+def _has_files(cell: Cell) -> bool:
+    """Whether packages are given by a file, whose name may say what does not fit."""
+    return any(isinstance(package, UrlPackage | PathPackage) for package in cell.packages)
 
 
 class _Source(msgspec.Struct, frozen=True, kw_only=True):

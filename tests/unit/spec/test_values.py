@@ -48,7 +48,11 @@ SHA = "0" * 64
             "'rev' goes with 'git', not with 'path'",
         ),
         ('packages = [{ git = "https://example.org/x" }]', "packages[0]", "a git package needs 'rev'"),
-        ('packages = [{ url = "https://example.org/x.whl" }]', "packages[0]", "needs 'sha256'"),
+        (
+            'packages = [{ url = "https://example.org/x-1.0-py3-none-any.whl" }]',
+            "packages[0]",
+            "needs 'sha256'",
+        ),
         (
             f'packages = [{{ url = "x.whl", sha256 = "{SHA}" }}]',
             "packages[0].url",
