@@ -248,6 +248,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         env: variables that the spec sets in the image.
         host: the machine to judge for; None when not asked.
         insecure_indexes: of the spec.
+        source_trees: what is compiled in the image, by the package's name; the tag tells its version.
     """
 
     cell: str
@@ -265,3 +266,4 @@ class Subject(Struct, frozen=True, kw_only=True):
     host: HostFacts | None = None
     run: RunFacts = RunFacts()
     insecure_indexes: tuple[InsecureIndex, ...] = ()
+    source_trees: Mapping[str, Package] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from layerwright.spec.model import (
     SourceItem,
 )
 from layerwright.spec.parts import Part, Reader, value_or
+from layerwright.spec.systems import refused_system
 
 if TYPE_CHECKING:
     from layerwright.ymir.image import Executor
@@ -308,6 +309,7 @@ class _Expansion:
         packages = adds.every(lambda part: part.packages)
         base = self._base(draft, python, parent)
         self._check_parent(draft, python, platform, parent)
+        self._check_system(draft, parent.root if parent else base, self._accelerator(draft, above))
         if packages and not python:
             self._reader.fault(
                 draft.path, f"image {draft.image!r} has packages but no Python", 'such as: python = "3.11"'
@@ -434,6 +436,13 @@ class _Expansion:
             self._reader.fault(
                 draft.own.place(lambda part: part.platform, "platforms"),
                 f"{draft.name!r} is for {platform}, but its parent {above.name!r} for {above.platform}",
+            )
+
+    def _check_system(self, draft: _Draft, root: Base, accelerator: Accelerator) -> None:
+        what, hint = refused_system(accelerator, root)
+        if what:
+            self._reader.fault(
+                draft.from_path, f"{draft.name!r} is for accelerator {accelerator!r}, and {what}", hint
             )
 
     def _source_items(self, adds: Combined) -> tuple[SourceItem, ...]:

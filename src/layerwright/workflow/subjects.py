@@ -18,6 +18,7 @@ from layerwright.facts.model import (
     SystemPackage,
     WheelFacts,
 )
+from layerwright.facts.source_trees import package_of_repository, version_of_tag
 from layerwright.lock.model import Lock, LockedBase, LockedCell, LockedSource, LockedWheel
 from layerwright.spec.model import Cell, IndexPackage, PathPackage, Spec, UrlPackage
 from layerwright.spec.model import Package as Asked
@@ -172,7 +173,23 @@ def _subject(
         env=cell.env,
         host=host,
         run=_run_facts(cell, places),
+        source_trees=_source_trees(chain, places),
     )
+
+
+def _source_trees(chain: Sequence[Cell], places: "_Places") -> Mapping[str, Package]:
+    """Source trees that are of a known package, at a tag that tells its version."""
+    found = {}
+    for source in (item.source for cell in chain for item in cell.sources):
+        name, version = package_of_repository(source.git), version_of_tag(source.rev)
+        if name and version:
+            found[name] = Package(
+                name=name,
+                version=version,
+                requested=True,
+                location=places.find(_below(source.location, "rev")),
+            )
+    return found
 
 
 def _run_facts(cell: Cell, places: "_Places") -> RunFacts:
