@@ -102,7 +102,8 @@ def add_stage(document: Mapping[str, Any], top_metric: str, stage: Mapping[str, 
     """
     result = {key: value for key, value in document.items() if key not in ("model", "map", *TOP_METRICS)}
     known = result.get("model_stages")
-    stages = dict(known) if isinstance(known, Mapping) else {}
+    entries = known.items() if isinstance(known, Mapping) else ()
+    stages = {name: dict(entry) for name, entry in entries if isinstance(entry, Mapping)}
     stages.pop(stage["stage_name"], None)
     stages[stage["stage_name"]] = dict(stage)
 
