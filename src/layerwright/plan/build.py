@@ -16,7 +16,6 @@ from layerwright.guest import (
     test_judge,
 )
 from layerwright.lock.model import Lock, LockedCell, LockedSource, LockedWheel
-from layerwright.plan.components import component_command, musa_env
 from layerwright.plan.grouping import HEAVY, group_wheels
 from layerwright.plan.nodes import make_node
 from layerwright.plan.seal import CONSTRAINTS
@@ -93,7 +92,10 @@ def tree_requests(cells: Iterable[Cell], locked: Iterable[LockedCell]) -> frozen
 def image_env(cell: Cell) -> dict[str, str]:
     """The variables the image sets; ``PATH`` holds what goes before the base's own."""
     env = dict(_DEFAULT_ENV)
-    env.update(musa_env(cell))
+    if cell.accelerator == "mthreads":
+        from layerwright.plan.components import musa_env  # noqa: PLC0415 - start-up
+
+        env.update(musa_env(cell))
     if cell.python:
         env["PATH"] = ":".join(filter(None, (f"{PREFIX}/bin", env.get("PATH", ""))))
         env["VIRTUAL_ENV"] = PREFIX
@@ -182,6 +184,10 @@ class _CellPlanner:
 
     def _components(self) -> None:
         """In their order, each above all that is there: another toolkit makes all that follow anew."""
+        if not self.cell.components:
+            return
+        from layerwright.plan.components import component_command  # noqa: PLC0415 - start-up
+
         sizes = {one.sha256: one.size for one in self.locked.components}
         for component in self.cell.components:
             step = component_command(component, size=sizes.get(component.sha256, 0))

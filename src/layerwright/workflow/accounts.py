@@ -17,18 +17,24 @@ _SHORTEST_LINE: Final = 8
 
 
 def tell_insecure(session: Session, spec: Spec) -> None:
-    """Repeat which indexes the spec takes without encryption or without a certificate; once a command."""
-    if not any(index.insecure for index in spec.indexes.values()):
-        return
-    from layerwright.sources.indexes import insecure_notes  # noqa: PLC0415 - start-up
+    """Repeat what the spec takes without encryption or without a certificate; once a command."""
+    tls = "have the server speak TLS"
+    notes = {
+        f"component {one.name} is fetched without encryption, as the spec allows: others on the line can see it": tls
+        for one in spec.components.values()
+        if one.insecure
+    }
+    if any(index.insecure for index in spec.indexes.values()):
+        from layerwright.sources.indexes import insecure_notes  # noqa: PLC0415 - start-up
 
+        notes |= dict.fromkeys(insecure_notes(spec.indexes), f'{tls}, and trust its authority: ca = "FILE"')
+    if not notes:
+        return
     told: set[str] = session.__dict__.setdefault("told_insecure", set())
-    for note in insecure_notes(spec.indexes):
+    for note, hint in notes.items():
         if note not in told:
             told.add(note)
-            session.reporter(
-                Warned(message=note, hint='have the server speak TLS, and trust its authority: ca = "FILE"')
-            )
+            session.reporter(Warned(message=note, hint=hint))
 
 
 def require_accounts(session: Session, spec: Spec) -> None:

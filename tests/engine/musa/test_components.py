@@ -244,6 +244,23 @@ def test_f07_a_certificate_is_always_checked(
         assert "'certificate' is not one of http" in fresh_project("build", status=2).err
 
 
+def test_f07_plain_http_is_taken_by_name_alone_and_every_report_repeats_it(
+    fresh_project: Project, index: Index, archives: Archives
+) -> None:
+    text = tables({"mudnn": archives["mudnn"]}, index).replace(
+        "http://127.0.0.1", "http://mirror.example.org"
+    )
+    image = IMAGE.format(components='["mudnn"]')
+    fresh_project.spec(text + image)
+    failed = fresh_project("lock", "--offline", status=2)
+    assert "plain http is refused, except on this machine" in failed.err
+    assert "[components.mudnn.url]" in failed.err
+    fresh_project.spec(text + 'insecure = "http"\n' + image)
+    for command in ("lock", "build"):
+        failed = fresh_project(command, "--offline", status=6)
+        assert "component mudnn is fetched without encryption, as the spec allows" in failed.err
+
+
 def test_f07_an_empty_address_is_refused_by_its_name(
     described: Project, index: Index, archives: Archives
 ) -> None:
