@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
+from layerwright.facts.distributions import distribution_of
 from layerwright.facts.gpu_architectures import known_architectures, parse_architecture
 from layerwright.spec.base import parse_base
 from layerwright.spec.musa.addresses import KINDS, Address, read_archive
@@ -31,19 +32,6 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _PYTHON: Final = re.compile(r"3\.(?:0|[1-9][0-9]*)")
 _FILES: Final = {"dockerfile.dev": "dev", "dockerfile.release": "release"}
-_OTHERS: Final = frozenset(
-    {
-        "almalinux",
-        "alpine",
-        "amazonlinux",
-        "centos",
-        "debian",
-        "fedora",
-        "opensuse",
-        "oraclelinux",
-        "rockylinux",
-    }
-)
 
 
 def is_repository(text: str) -> bool:
@@ -186,23 +174,15 @@ def read_base_image(said: Said, name: str, role: str | None) -> tuple[str, str]:
         said.fault(name, f" is no image to start from: {base}", "name:tag, such as ubuntu:20.04")
         return "", ""
     # A path says nothing of what is in it.
-    repository, _, tag = ("", "", "") if parsed.kind in {"oci", "archive"} else _named(parsed.source)
-    system = repository.rpartition("/")[2]
-    if system in _OTHERS:
+    system, release = ("", "") if parsed.kind in {"oci", "archive"} else distribution_of(parsed.source)
+    if system not in {"", "ubuntu"}:
         said.fault(name, f" is {base}, and only Ubuntu is supported", f"supported are {_supported()}")
     if system != "ubuntu" or role == "dev":
         return base, ""
-    if recorded().release(tag) is None:
+    if recorded().release(release) is None:
         said.fault(name, f" is {base}, which is not supported", f"supported are {_supported()}")
         return base, ""
-    return base, tag
-
-
-def _named(reference: str) -> tuple[str, str, str]:
-    plain = reference.partition("@")[0]
-    last = plain.rpartition("/")[2]
-    tag = last.partition(":")[2]
-    return plain.removesuffix(f":{tag}"), ":", tag
+    return base, release
 
 
 def read_archives(said: Said, folder: str) -> tuple[tuple[Address, ...], tuple[str, ...]]:

@@ -218,7 +218,7 @@ def _dev(request: ImageRequest, said: Said, places: Places, *, unpaired: bool) -
         pytorch_tag=pytorch_tag,
         torch_musa_tag=torch_musa_tag,
         torch_musa_git=git,
-        vision_tag=vision_for(said, pytorch_tag, unpaired=unpaired),
+        vision_tag=vision_for(said, pytorch_tag, torch_musa_tag, unpaired=unpaired),
         vision=places.vision,
     )
 

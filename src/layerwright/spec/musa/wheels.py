@@ -1,5 +1,6 @@
 """Wheels of release images: their names tell Python, machine and version before anything is loaded."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
@@ -9,6 +10,7 @@ from msgspec import Struct
 from layerwright.facts.compat import musa, vision
 from layerwright.facts.compat.versions import first_parts, public_of, same_release
 from layerwright.spec.musa.addresses import Address, read_address
+from layerwright.spec.musa.fields import read_revision
 from layerwright.spec.musa.said import Said
 
 __all__ = ["WHEELS", "Wheel", "judge_pairs", "read_wheel", "vision_for", "wheel_file"]
@@ -169,29 +171,43 @@ def _judge_companion(
         )
 
 
-def vision_for(said: Said, pytorch_tag: str, *, unpaired: bool) -> str:
+def vision_for(said: Said, pytorch_tag: str, torch_musa_tag: str, *, unpaired: bool) -> str:
     """The tag of torchvision that goes with a tag of PyTorch; empty after a fault."""
     torch = pytorch_tag.removeprefix("v")
     if "vision_tag" not in said:
-        known = vision.companions(torch).torchvision
-        if known:
-            return f"v{known[0]}"
-        said.fault(
-            "vision_tag",
-            f" is not given, and which torchvision goes with PyTorch {pytorch_tag} is not recorded",
-            "name its tag: --vision_tag v0.15.1",
-        )
-        return ""
-    tag = said.text("vision_tag")
+        known = _vision_of(torch, torch_musa_tag)
+        if not known:
+            said.fault(
+                "vision_tag",
+                f" is not given, and which torchvision goes with PyTorch {pytorch_tag} is not recorded",
+                "name its tag, such as --vision_tag v0.15.2",
+            )
+        return known
+    tag = read_revision(said, "vision_tag")
     if unpaired:
         return tag
     fit = vision.fits("torchvision", tag.removeprefix("v"), torch)
-    if fit.fits is False and first_parts(fit.wanted.removeprefix("=="), 2) != first_parts(torch, 2):
-        known = vision.companions(torch).torchvision
+    wanted = fit.wanted.removeprefix("==")
+    # Compiled beside it, a release takes every patch release of the torch that it was made for.
+    if fit.fits is False and first_parts(wanted, 2) != first_parts(torch, 2):
+        known = _vision_of(torch, torch_musa_tag)
         said.fault(
             "vision_tag",
-            f" {tag} wants torch {fit.wanted.removeprefix('==')}, and --pytorch_tag is {pytorch_tag}",
-            f"take torchvision v{known[0]}" if known else "take the torchvision that goes with it",
+            f" is {tag}, which needs torch {wanted}, and {said.name('pytorch_tag')} is {pytorch_tag}",
+            f"take torchvision {known}"
+            if known
+            else f"take the torchvision that goes with PyTorch {pytorch_tag}",
         )
-        return ""
     return tag
+
+
+def _vision_of(torch: str, torch_musa_tag: str) -> str:
+    """Moore Threads' own pairing, for the tag or any release with this torch, else PyTorch's; empty when unknown."""
+    own = musa.release(torch_musa_tag.removeprefix("v")) if torch_musa_tag.startswith("v") else None
+    pairs = [one.torchvision for one in (own, *musa.releases_for_torch(torch)) if one is not None]
+    for text in pairs:
+        # 0.15.2a0+fa99a53 is what the source of the tag v0.15.2 calls itself; what ends in -musa is a fork's.
+        if found := re.fullmatch(r"(\d+\.\d+\.\d+)(?:a0\+[0-9a-f]+)?", text):
+            return f"v{found[1]}"
+    known = vision.companions(torch).torchvision
+    return f"v{known[0]}" if known else ""

@@ -169,6 +169,7 @@ def _image(name: str, request: ImageRequest, digests: Digests, base: str) -> lis
             "]",
         ]
     lines += ['workdir = "/home"', 'command = ["bash"]', "check_device = true"]
+    lines += ["", f"[images.{name}.run]", 'gpus = "all"', 'shm_size = "80g"']
     if request.role == "dev":
         lines += _compile(name, request)
     return lines
@@ -194,7 +195,7 @@ def _compile(name: str, request: ImageRequest) -> list[str]:
     env = ' env = { USE_MCCL = "0" } # no MCCL, by choice' if "mccl" in request.without else ""
     lines = []
     for text, network in ((_PATCHES, False), (_TORCH, True), (_VISION_BUILD, False), (_TORCH_MUSA, False)):
-        lines += ["", f"[[images.{name}.run]]", f"script = '''\n{text}'''"]
+        lines += ["", f"[[images.{name}.run.commands]]", f"script = '''\n{text}'''"]
         if network:
             lines.append("network = true")
         if env and text is not _PATCHES:
