@@ -1,4 +1,4 @@
-"""Write small data sets of digit scenes as COCO: `train.json`, `val.json`, `pool.json`, and their `images`."""
+"""Write small data sets of digit scenes as COCO: `labelled` with `train.json` and `val.json`, and `pool`."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,8 @@ def main() -> None:
         )
     ):
         made = scenes.many(digits, getattr(options, name), shares, 10 * options.seed + number, held_out)
-        path = scenes.write_coco(made, options.out / name, name)
+        folder = options.out / ("pool" if name == "pool" else "labelled")
+        path = scenes.write_coco(made, folder, name)
         print(f"{path}: {len(made)} pictures, {sum(len(scene.classes) for scene in made)} digits")
 
 

@@ -1,8 +1,8 @@
 """What the container does: training alone, or mining and then infer, as env.yaml says."""
 
-import os
 import random
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +128,19 @@ def run_training(cfg: Any) -> None:
             metrics = {"mAP": quality["ap50"], "mAR": quality["recall"]}
             if masks:
                 metrics = {"maskAP": quality.get("mask_ap50", 0.0), "boxAP": quality["ap50"]}
-            stages = ["last"]
+            now = int(time.time())
+            # Of two stages with the same quality the newer one counts as the best.
+            stages = {"last": now - 1}
             if quality.get(main, 0.0) > best:
                 best = quality.get(main, 0.0)
-                stages.append("best")
-            for stage in stages:
+                stages["best"] = now
+            for stage, moment in stages.items():
                 save(detector, models / f"{stage}.pt")
                 result_writer.write_model_stage(
                     stage,
                     [f"{stage}.pt"],
                     metrics,
+                    timestamp=moment,
                     evaluate_config={"iou_thr": IOU, "conf_thr": detector.threshold},
                 )
             loss = sum(epoch.losses.values())
@@ -285,7 +288,7 @@ def main() -> None:
     settings.MONITOR_MONOTONIC = True
     settings.MONITOR_MIN_SECONDS = settings.MONITOR_MIN_SECONDS or 0.5
     cfg = parameters.get_typed_config()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(1)  # the network is so small that a second thread costs more than it brings
     seed_all(cfg.param.seed)
     if cfg.ymir.run_training:
         run_training(cfg)
