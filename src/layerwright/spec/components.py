@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 
 from layerwright.core.addresses import has_credential, is_loopback_host
 from layerwright.facts.components import COMPONENT_KINDS, MUSA_KINDS, ComponentKind, KindName, kind_of
+from layerwright.facts.source_trees import package_of_repository
 from layerwright.spec.faults import KeyPath, nearest
 from layerwright.spec.keys import ComponentTable
 from layerwright.spec.model import (
@@ -19,7 +20,7 @@ from layerwright.spec.model import (
     UrlPackage,
 )
 from layerwright.spec.parts import Reader, value_or
-from layerwright.spec.requirement import normalize_name
+from layerwright.spec.requirement import normalize_name, requirement_name
 
 __all__ = ["ComponentSet", "Wish", "choose_components", "read_components"]
 
@@ -217,7 +218,7 @@ def _check_needed(wish: Wish, chosen: ComponentSet, reader: Reader) -> None:
                 f"{wish.cell!r} is to be without {_kind(one).what}, and has {one.name!r}",
                 "remove one of the two",
             )
-    named = [*map(_package_name, wish.packages), *map(_address_name, wish.trees)]
+    named = [*map(_package_name, wish.packages), *map(package_of_repository, wish.trees)]
     if _TORCH_MUSA not in named or wish.accelerator != "mthreads" or not (whole or wish.starts_empty):
         return
     missing = [
@@ -241,24 +242,16 @@ def _check_needed(wish: Wish, chosen: ComponentSet, reader: Reader) -> None:
 
 def _package_name(package: Package) -> str:
     """The normalized name of a package as far as the spec tells it; empty when it does not."""
-    if isinstance(package, IndexPackage):
-        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", package.requirement)
-        return normalize_name(match[1]) if match else ""
     match package:
-        case UrlPackage():
-            return _address_name(package.url)
+        case IndexPackage():
+            return requirement_name(package.requirement)
         case GitPackage():
-            return _address_name(package.git)
-        case PathPackage():
-            return _address_name(package.path)
-
-
-def _address_name(address: str) -> str:
-    """The normalized name of the package that a wheel, sdist or repository at an address is, going by the address."""
-    last = re.split(r"[?#]", address)[0].rstrip("/").rpartition("/")[2].removesuffix(".git")
-    if last.endswith((".whl", ".tar.gz")):
-        last = last.partition("-")[0]
-    return normalize_name(last)
+            return package_of_repository(package.git)
+        case UrlPackage() | PathPackage():
+            address = package.url if isinstance(package, UrlPackage) else package.path
+            file = re.split(r"[?#]", address)[0].rpartition("/")[2]
+            # A wheel's or sdist's name begins with its package's; a folder's is likely to be it.
+            return package_of_repository(file) or normalize_name(file.partition("-")[0])
 
 
 def _check_url(name: str, table: ComponentTable, reader: Reader) -> None:
