@@ -93,10 +93,9 @@ def _coco(index: str, class_names: list[str], first: int) -> dict[str, Any]:
     for image_id, (asset, annotation) in enumerate(index_rows(index) if index else ()):
         width, height = image_size(asset)
         images.append({"id": image_id, "file_name": asset, "width": width, "height": height})
-        annotations.extend(
-            {"id": len(annotations) + number, "image_id": image_id, **_object(box, first)}
-            for number, box in enumerate(read_boxes(annotation))
-        )
+        first_id = len(annotations)
+        objects = [{"image_id": image_id, **_object(box, first)} for box in read_boxes(annotation)]
+        annotations.extend({"id": first_id + number, **each} for number, each in enumerate(objects))
     return {
         "images": images,
         "annotations": annotations,
