@@ -8,6 +8,7 @@ from pathlib import Path
 from layerwright import conflicts, lint, rules
 from layerwright.core.findings import Kind
 from layerwright.verify import checks
+from layerwright.ymir import image_kinds
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference" / "findings"
@@ -27,9 +28,10 @@ missing, so nobody can say (`--strict` makes that fail too). Facts say how they 
 """
 
 COMMANDS: Mapping[str, tuple[str, Iterable[Kind]]] = {
-    "check": ("What is described, before it is built", rules.kinds()),
+    "check": ("What is described, before it is built", (*rules.kinds(), *image_kinds.KINDS)),
     "verify": ("Finished images", checks.kinds()),
     "lint": ("Dockerfiles and build scripts", lint.KINDS),
+    "executor lint": ("What executors say of themselves to the YMIR platform", image_kinds.KINDS),
     "explain conflict": ("Resolutions that failed", conflicts.KINDS),
 }
 """Command → what it looks at, and what it may find. A kind that two commands share has one page."""

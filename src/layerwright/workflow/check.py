@@ -90,8 +90,14 @@ def check_images(session: Session, request: CheckRequest) -> Checked:
     from layerwright.rules import judge  # noqa: PLC0415 - start-up
 
     subjects = gather(session, request)
-    findings = tuple(finding for subject in subjects for finding in _explained(subject, judge(subject)))
-    return Checked(findings=findings, subjects=subjects)
+    findings = [finding for subject in subjects for finding in _explained(subject, judge(subject))]
+    executors = [subject.cell for subject in subjects if subject.role == "executor"]
+    if executors:
+        from layerwright.workflow.executor_lint import described_findings  # noqa: PLC0415 - start-up
+
+        spec = read_spec(session)
+        findings += [found for name in executors for found in described_findings(spec, spec.cells[name])]
+    return Checked(findings=tuple(findings), subjects=subjects)
 
 
 def _explained(subject: Subject, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

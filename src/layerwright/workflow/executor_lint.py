@@ -207,7 +207,7 @@ def _lint_folder(session: Session, folder: Path, name: str) -> Linted:
     findings = list[Finding]()
     looked = False
     if (folder / "layerwright.toml").is_file() or (folder / "pyproject.toml").is_file():
-        spec = _own_spec(session, folder)
+        spec = _own_spec(session, Path(name))
         if spec is not None:
             cells = [cell for cell in spec.cells.values() if cell.role == "executor"]
             looked = bool(cells)
@@ -238,10 +238,10 @@ def _own_spec(session: Session, folder: Path) -> "Spec | None":
     from layerwright.spec.load import find_spec, load_spec  # noqa: PLC0415 - start-up
 
     try:
-        found = find_spec(folder, session.start)
+        find_spec(folder, session.start)
     except UsageError:
         return None  # a pyproject.toml of something else
-    return load_spec(found, session.start, session.settings)
+    return load_spec(folder, session.start, session.settings)
 
 
 def _read(file: Path) -> bytes:
@@ -280,7 +280,8 @@ def described_findings(spec: "Spec", cell: "Cell") -> tuple[Finding, ...]:
         files={path: text.encode() for path, text in texts.items()},
         start=_described_start(spec, cell),
     )
-    return judge_image(view, place)
+    # Templates of several tasks have the same fault of the same parameter.
+    return tuple(dict.fromkeys(judge_image(view, place)))
 
 
 def _described_start(spec: "Spec", cell: "Cell") -> Start:

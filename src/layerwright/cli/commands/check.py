@@ -53,8 +53,9 @@ def _check(context: Context, options: argparse.Namespace) -> int:
     known: tuple[Kind, ...] = ()
     if options.sarif is not None:
         from layerwright.rules import kinds  # noqa: PLC0415 - start-up
+        from layerwright.ymir.image_kinds import KINDS  # noqa: PLC0415 - start-up
 
-        known = kinds()
+        known = (*kinds(), *KINDS)
     return findings_result(
         context,
         checked.findings,
