@@ -64,7 +64,7 @@ def print_report(terminal: Terminal, report: Report) -> None:
         terminal.print("")
         for line in _remark_lines(terminal, remark):
             terminal.print(line)
-    if report.message:
+    if report.message and report.message != verdict.reason:
         terminal.print("")
         for line in report.message.splitlines():
             terminal.print(visible(line))

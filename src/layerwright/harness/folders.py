@@ -194,7 +194,12 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
         model=str(inputs.model.package) if inputs.model else "",
         stage=inputs.model.stage if inputs.model else "",
         data=inputs.source,
-        remarks=(*inputs.remarks, *inputs.data.remarks, *_form_remarks(form, training=training)),
+        remarks=(
+            *inputs.remarks,
+            *inputs.data.remarks,
+            *_form_remarks(form, training=training),
+            *_memory_remarks(values.get("shm_size")),
+        ),
     )
     write_text(folder / "task_config.yaml", _task_config(job).encode())
     write_record(folder, DATASET, inputs.data.dataset)
@@ -272,6 +277,22 @@ def _form_remarks(form: Form, *, training: bool) -> tuple[Remark, ...]:
             ),
         )
     return ()
+
+
+def _memory_remarks(shm_size: object) -> tuple[Remark, ...]:
+    text = str(shm_size or "")
+    if not text.isdecimal():
+        return ()
+    return (
+        Remark(
+            outcome="lost",
+            rule="4.1",
+            file="/in/config.yaml",
+            field="shm_size",
+            message=f"{text} has no unit, and the engine gives {text} bytes of shared memory",
+            repair=f"write {text}G",
+        ),
+    )
 
 
 def _copy_pictures(folder: Path, data: LoadedData) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "asked_to_cancel",
     "cancel_job",
     "list_jobs",
+    "picture_file",
     "process_start",
     "read_job",
     "read_log",
@@ -132,6 +133,18 @@ def read_log(folder: Path, *, offset: int = 0, limit: int = 64 << 10) -> LogPart
 def tensorboard_files(folder: Path) -> tuple[Path, ...]:
     """TensorBoard's event files of a job."""
     return tuple(event_files(folder))
+
+
+def picture_file(folder: Path, name: str) -> Path | None:
+    """The file of a picture by its base name in the container; None when the job has no such picture.
+
+    Only names that the dataset itself lists lead anywhere, so that a name from outside can reach no other file.
+    """
+    dataset = read_record(folder, DATASET, Dataset)
+    for picture in dataset.pictures if dataset is not None else ():
+        if picture.name == name:
+            return folder / asset_path(picture, "assets")
+    return None
 
 
 def cancel_job(folder: Path, *, fetch_result: bool = False) -> None:

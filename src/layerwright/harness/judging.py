@@ -110,6 +110,7 @@ def judge_folder(folder: Path, *, package: bool = True) -> Report:
             *job.remarks,
             *run.remarks,
             *judged.remarks,
+            *_engine_remark(run),
             *_end_remarks(run, monitor, success=verdict.success),
             *_asset_remarks(folder, dataset),
         )
@@ -314,6 +315,26 @@ def log_tail(folder: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
 def _failure_message(folder: Path, reason: str) -> str:
     tail = log_tail(folder)
     return "\n".join((f"EXECUTOR OUTLOG TAIL FROM: {folder / LOG_PLACE}", *tail)) if tail else reason
+
+
+def _engine_remark(run: RunRecord) -> tuple[Remark, ...]:
+    """The engine's own statuses: the program never ran (docker-run(1))."""
+    said = {
+        125: "the engine could not start the container; the log has its words",
+        126: "the image's command cannot be run: it is no program, or not executable for this user",
+        127: "the image's command is not there",
+    }.get(run.exit_code)
+    if said is None or run.ending != "exited" or run.reports:
+        return ()
+    return (
+        Remark(
+            outcome="rejected",
+            rule="4.1",
+            message=f"the container ended with {run.exit_code}: {said}",
+            repair="the platform gives no command: CMD must start the work, by convention bash /usr/bin/start.sh, and "
+            "every user must be able to read and run it",
+        ),
+    )
 
 
 def _training_summary(

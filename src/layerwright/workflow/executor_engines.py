@@ -21,6 +21,9 @@ __all__ = ["EngineStarter", "find_starter"]
 
 _CAT_SECONDS: Final = 120.0
 _REMOVE_SECONDS: Final = 60.0
+_ENGINE_FAILED: Final = (125, 126, 127)
+"""The engine itself failed, the program cannot be run, the program is not there (docker-run(1), podman-run(1))."""
+
 _END_SECONDS: Final = 30.0
 
 
@@ -78,10 +81,12 @@ class EngineStarter(Struct, frozen=True, kw_only=True):
                 f"the image did not answer `cat {file}`\n{error.output or error.what}",
                 hint="the entrypoint must run the arguments it is given: the platform reads /img-man through it",
             ) from error
-        if done.status == 125 and not done.stdout:  # noqa: PLR2004 - the engine's own status
+        if done.status in _ENGINE_FAILED and not done.stdout:
+            # The platform would take the error's text for the file's; that helps nobody here.
             raise EngineError(
-                f"{self.engine} could not start {self.image}\n{done.stderr.decode(errors='replace').strip()}",
-                hint="name an image of the spec, or one that the engine has",
+                f"{self.engine} could not run `cat {file}` in {self.image}\n"
+                f"{done.stderr.decode(errors='replace').strip()}",
+                hint="name an image of the spec, or one that the engine has; it must have the program `cat`",
             )
         return Answer(exit_code=done.status, stdout=done.stdout, stderr=done.stderr)
 

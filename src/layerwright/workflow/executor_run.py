@@ -139,7 +139,7 @@ def make_ready(session: Session, request: ExecutorRequest) -> Ready:
         protocol=request.protocol,
         honours_codes=request.honours_codes,
         gpus=request.gpus,
-        topk=request.topk or _fifth(data),
+        topk=(request.topk or _fifth(data)) if request.task == "mining" else 0,
         model=model,
         user=user,
         owner=owner,

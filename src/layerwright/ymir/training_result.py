@@ -124,8 +124,8 @@ class _Reader:
         self.files = files
         self.found = Collector(RESULT_FILE)
 
-    def _reject(self, where: str, message: str, repair: str) -> _Refused:
-        self.found.add("rejected", "3.2", where, message, repair, code=NO_RESULT)
+    def _reject(self, where: str, message: str, repair: str, *, kind: str = "") -> _Refused:
+        self.found.add("rejected", "3.2", where, message, repair, code=NO_RESULT, kind=kind)
         return _Refused()
 
     def read(self, text: bytes | None) -> TrainingResult | None:
@@ -332,6 +332,7 @@ class _Reader:
                 f"write {number / _PER_CENT:g} for {number:g} %"
                 if number <= _PER_CENT
                 else "write a fraction from 0 to 1",
+                kind="above 1",
             )
         if number < 0:
             raise self._reject(

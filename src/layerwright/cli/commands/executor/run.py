@@ -228,7 +228,8 @@ class _Teller:
 
         news = (round(state.latest, 2), state.stage, state.code)
         now = time.monotonic()
-        if state.phase != "running" or news == self.told or now - self.when < 1:
+        waiting = state.remaining is None and not state.stage
+        if state.phase != "running" or waiting or news == self.told or now - self.when < 1:
             return
         self.told, self.when = news, now
         self.context.session.reporter(Notice(message=progress_text(state)))
