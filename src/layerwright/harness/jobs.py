@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from layerwright.core.errors import UsageError
 from layerwright.harness.judging import event_files
 from layerwright.harness.records import (
+    DATASET,
     JOB,
     LOG_PLACE,
     REPORT,
@@ -25,6 +26,7 @@ from layerwright.harness.records import (
     read_record,
     write_text,
 )
+from layerwright.ymir.dataset import Dataset, asset_path
 
 __all__ = [
     "JobView",
