@@ -53,7 +53,7 @@ if name.startswith("python3.") and name != "python3.11":
         major, minor, micro, releaselevel, serial = 3, minor, 0, "final", 0
 
     sys.version_info = Version((3, minor, 0, "final", 0))
-    sys.version = "3.%d.0 (a stand-in)" % minor
+    sys.version = "3.%d.0 (stand-in, Oct 4 2021, 00:00:00) [GCC 9.4.0]" % minor
     sys.implementation.version = sys.version_info
     sys.implementation.cache_tag = "cpython-3%d" % minor
     import site
@@ -75,6 +75,19 @@ def main():
             with open("/var/log/pip", "a") as log:
                 log.write(word + "\\n")
 '''
+# Knows `git apply --check`, which is what the images need it for.
+_GIT = """\
+#!/usr/bin/python3.11
+import sys
+
+assert sys.argv[1:3] == ["apply", "--check"], sys.argv
+for patch in sys.argv[3:]:
+    lines = open(patch).read().splitlines()
+    target = next(line[6:] for line in lines if line.startswith("+++ b/"))
+    wanted = [line[1:] for line in lines if line[:1] in {" ", "-"} and not line.startswith("---")]
+    if "\\n".join(wanted) not in open(target).read():
+        sys.exit("error: %s: patch does not apply" % target)
+"""
 _SETUP = '''\
 """Copies the package to where Python finds it: ``setup.py install``."""
 import os, shutil, sys, sysconfig
@@ -116,12 +129,18 @@ END
 
 
 def _deb(name: str) -> bytes:
-    """An empty package."""
-    control = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: tests <tests@example.org>\nDescription: x\n"
+    """A package; all but git have nothing in them."""
+    control = (
+        f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n"
+    )
     parts = {
         "debian-binary": b"2.0\n",
         "control.tar.gz": _tar({"./control": control.encode()}),
-        "data.tar.gz": _tar({f"./usr/share/doc/{name}/copyright": b"none\n"}),
+        "data.tar.gz": _tar(
+            {"./usr/bin/git": _GIT.encode()}
+            if name == "git"
+            else {f"./usr/share/doc/{name}/copyright": b"none\n"}
+        ),
     }
     data = b"!<arch>\n"
     for part, content in parts.items():
@@ -142,7 +161,7 @@ def _tar(files: dict[str, bytes]) -> bytes:
             archive.addfile(member)
         for path, content in files.items():
             member = tarfile.TarInfo(path)
-            member.size, member.mode = len(content), 0o644
+            member.size, member.mode = len(content), 0o755 if "/bin/" in path else 0o644
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 

@@ -85,7 +85,6 @@ def make_checkout(session: Session, checkout: Checkout, *, git: str, tag: str) -
         return ""
     fault = _fault_of(session, checkout.folder, tag)
     if fault is None:
-        session.reporter(Notice(message=f"{checkout.folder} is at {tag} and unchanged: it is used as it is"))
         return str(checkout.folder)
     what, hint = fault
     if checkout.named:

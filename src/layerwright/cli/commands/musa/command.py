@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright.cli.commands.musa.parser import ScriptParser
@@ -115,7 +116,29 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        verb.reads_table = True
         verb.set_defaults(handler=_handler(name), makes_images=True)
+    scripts = verbs.add_parser(
+        "scripts",
+        parents=[common],
+        help="scripts under the old names, for commands that are pasted",
+        description="Write build_base.sh, build.sh and build_all.sh, each of which hands its command line to "
+        "`layerwright musa`. Documented commands can then be pasted as they stand: bash docker/build.sh …",
+    )
+    scripts.add_argument("folder", type=Path, metavar="DIR", help="where they go, such as docker")
+    scripts.set_defaults(handler=_write_scripts)
+
+
+def _write_scripts(context: Context, options: argparse.Namespace) -> int:
+    from layerwright.workflow.musa_scripts import write_scripts  # noqa: PLC0415 - start-up
+
+    files = [str(path) for path in write_scripts(options.folder)]
+    context.reporter.close()
+    if context.terminal.json:
+        context.terminal.print(json.dumps({"schema": 1, "files": files}, ensure_ascii=False))
+    for file in [] if context.terminal.json else files:
+        context.terminal.print(file)
+    return 0
 
 
 def _handler(script: "ScriptName") -> Callable[[Context, argparse.Namespace], int]:

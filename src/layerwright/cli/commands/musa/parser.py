@@ -15,13 +15,17 @@ class ScriptParser(argparse.ArgumentParser):
     """The parser of a script, whose name is its last word; the table is read when it is needed.
 
     What is wrong with a command line stands in ``wrong``, for the handler to tell.
+
+    Attributes:
+        reads_table: it is one; otherwise it is a parser like any other.
     """
 
+    reads_table = False
     _complete = False
 
     def complete(self) -> None:
         """Declare the options: those of the script before ours."""
-        if self._complete:
+        if self._complete or not self.reads_table:
             return
         self._complete = True
         from layerwright.spec.musa.options import table_of  # noqa: PLC0415 - start-up
@@ -54,6 +58,8 @@ class ScriptParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Read the words that follow the command's name; none is left."""
+        if not self.reads_table:
+            return super().parse_known_args(args, namespace)
         from layerwright.spec.musa.arguments import WrongWordError, read_arguments  # noqa: PLC0415 - start-up
         from layerwright.spec.musa.options import GLOBAL, table_of  # noqa: PLC0415 - start-up
 
