@@ -249,7 +249,7 @@ def _package_name(package: Package) -> str:
             return package_of_repository(package.git)
         case UrlPackage() | PathPackage():
             address = package.url if isinstance(package, UrlPackage) else package.path
-            file = re.split(r"[?#]", address)[0].rpartition("/")[2]
+            file = re.split(r"[?#]", address)[0].rstrip("/").rpartition("/")[2]
             # A wheel's or sdist's name begins with its package's; a folder's is likely to be it.
             return package_of_repository(file) or normalize_name(file.partition("-")[0])
 

@@ -1,5 +1,7 @@
 """Components: which are installed, in which order, for which GPUs; tests/golden/spec shows what is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from layerwright.spec.fingerprint import cell_resolution_digest
@@ -188,6 +190,12 @@ def test_torch_musa_needs_its_components(brought: str) -> None:
     assert problem.what == "'a' has torch_musa, which needs muDNN, MCCL"
     assert 'without = ["mudnn", "mccl"]' in problem.hint
     spec_of(text.replace('["sdk"]', '["sdk", "mudnn"]\nwithout = ["mccl"]'))
+
+
+def test_torch_musa_may_be_a_folder_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "torch_musa").mkdir()
+    text = images('[images.a]\npython = "3.11"\npackages = [{ path = "torch_musa/" }]')
+    assert "'a' has torch_musa" in problem_of(text, tmp_path).what
 
 
 def test_torch_musa_over_what_is_not_known_may_have_all_it_needs() -> None:
