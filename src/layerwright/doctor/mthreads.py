@@ -265,22 +265,16 @@ def _driver(seen: _Seen) -> Check:
 
 def _recorded(driver: str) -> str:
     """Which torch_musa is on record with the nearest driver that is not newer; empty when none is."""
-    from layerwright.facts.compat.musa import MusaFile  # noqa: PLC0415 - start-up
+    from layerwright.facts.compat.musa import MusaFile, driver_numbers  # noqa: PLC0415 - start-up
     from layerwright.facts.compat.records import load  # noqa: PLC0415 - start-up
 
-    own = _numbers(driver)
-    older = [row for row in load(MusaFile).release if row.driver and own and _numbers(row.driver) <= own]
+    own = driver_numbers(driver)
+    older = [row for row in load(MusaFile).release if row.driver and own and driver_numbers(row.driver) <= own]
     if not older:
         return ""
-    best = max(older, key=lambda row: _numbers(row.driver))
+    best = max(older, key=lambda row: driver_numbers(row.driver))
     names = ", ".join(row.torch_musa for row in older if row.driver == best.driver)
     return f"; on record: torch_musa {names} with driver {best.driver}"
-
-
-def _numbers(driver: str) -> tuple[int, ...]:
-    """``2.7.0`` of ``2.7.0-rc4-0822``, ``musa_2.7.0``, ``2.7.0-server``."""
-    match = re.search(r"\d{1,6}(?:\.\d{1,6}){1,3}", driver)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def _gpus(known: MthreadsData, seen: _Seen) -> Check:

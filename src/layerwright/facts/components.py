@@ -5,6 +5,7 @@ unpacked and its install script run), docker/common/release (the toolkit's insta
 with it muDNN and MCCL).
 """
 
+import re
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ __all__ = [
     "ComponentKind",
     "KindName",
     "kind_of",
+    "release_of_file",
 ]
 
 KindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
@@ -55,6 +57,16 @@ COMPONENT_KINDS: Final = (
 """In the order in which they are installed. The toolkit's installer wipes what the others put below its prefix."""
 
 MUSA_KINDS: Final = tuple(kind.name for kind in COMPONENT_KINDS if kind.name != "other")
+
+
+_RELEASE: Final = re.compile(r"(?:^|[_-])((?:rc|dev|rtm|v)?[_.-]?\d{1,4}(?:\.\d{1,4}){1,3})(?=$|[_.-])")
+_ARCHIVE: Final = re.compile(r"\.(?:tar(?:\.\w{1,4})?|tgz|txz)$")
+
+
+def release_of_file(file: str) -> str:
+    """The release that an archive's name tells: ``rc4.0.1`` of ``musa_toolkits_rc4.0.1.tar.gz``; empty for none."""
+    match = _RELEASE.search(_ARCHIVE.sub("", file[:200]))
+    return match[1].replace("_", "") if match else ""
 
 
 def kind_of(name: str) -> ComponentKind | None:

@@ -14,6 +14,7 @@ from layerwright.oci.platform import Platform
 
 __all__ = [
     "BaseFacts",
+    "ComponentFacts",
     "Gpu",
     "HostFacts",
     "InsecureIndex",
@@ -232,12 +233,28 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     location: Location | None = None
 
 
+class ComponentFacts(Struct, frozen=True, kw_only=True):
+    """A component archive that an image, or a parent of it, installs.
+
+    Attributes:
+        name: in the spec.
+        kind: ``musa_toolkit``, ``mudnn``, …
+        release: as its maker calls it, ``rc4.0.1``: said by the spec, else by the archive's name; empty when neither
+            tells.
+    """
+
+    name: str
+    kind: str
+    release: str
+    location: Location
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """Everything the rules look at for one cell. Pure data: taking something out gives another subject to judge.
 
     Attributes:
         cell: its name.
-        role, accelerator, platform: as in the spec.
+        role, accelerator, platform, gpu_arch: as in the spec.
         python: ``3.11``; empty without a Python environment.
         location: the image's table in the spec.
         base_location: the place of ``from`` in the spec, or of the image.
@@ -248,6 +265,7 @@ class Subject(Struct, frozen=True, kw_only=True):
         env: variables that the spec sets in the image.
         host: the machine to judge for; None when not asked.
         insecure_indexes: of the spec.
+        components: archives that are installed.
         source_trees: what is compiled in the image, by the package's name; the tag tells its version.
     """
 
@@ -255,6 +273,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     role: str
     accelerator: str
     platform: Platform = field(default_factory=Platform)
+    gpu_arch: str = ""
     python: str = ""
     location: Location
     base_location: Location
@@ -266,4 +285,5 @@ class Subject(Struct, frozen=True, kw_only=True):
     host: HostFacts | None = None
     run: RunFacts = RunFacts()
     insecure_indexes: tuple[InsecureIndex, ...] = ()
+    components: tuple[ComponentFacts, ...] = ()
     source_trees: Mapping[str, Package] = field(default_factory=dict)

@@ -38,6 +38,15 @@ class Case:
         """The package of this (normalized) name."""
         return self.subject.packages.get(name)
 
+    def installed(self, name: str) -> Package | None:
+        """The package of this name: of a wheel, else of a source tree that is compiled in the image."""
+        return self.package(name) or self.subject.source_trees.get(name)
+
+    def called(self, package: Package) -> str:
+        """A package for messages: ``torch 2.0.0``, ``torch 2.0.0 (from sources)``."""
+        trees = self.subject.source_trees.values()
+        return f"{named(package)} (from sources)" if package in trees else named(package)
+
     def with_facts(self) -> Iterable[Package]:
         """Packages whose binaries were looked at."""
         return (package for package in self.subject.packages.values() if package.facts is not None)

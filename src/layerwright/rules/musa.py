@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from layerwright.core.findings import Evidence, Finding, Fix, Kind
+from layerwright.core.findings import Evidence, Finding, Fix, Kind, Member
 from layerwright.facts.compat import musa
 from layerwright.facts.compat.versions import local_of, same_release
-from layerwright.facts.model import Package
+from layerwright.facts.model import ComponentFacts, Package
 from layerwright.rules.case import Case
-from layerwright.rules.repairs import packages_fix
+from layerwright.rules.repairs import version_fix
 from layerwright.rules.words import named
 
 __all__ = ["KINDS", "check"]
@@ -38,10 +38,12 @@ PYTHON = Kind(
 SDK = Kind(
     code="LW-MUSA-SDK",
     title="The MUSA SDK that torch_musa needs",
-    why="torch_musa links the MUSA toolkit and muDNN of one SDK release, which the base must bring: `libmusart.so: "
+    why="torch_musa links the MUSA toolkit and muDNN of one SDK release, which must be there: `libmusart.so: "
     "cannot open shared object file` otherwise.",
-    evidence="Moore Threads' release pages; the libraries of the base where it is in the store.",
-    repair="Start from an image with that SDK, such as Moore Threads' own musa-pytorch images.",
+    evidence="Moore Threads' release pages; the release of the toolkit that the spec installs, by its `version` or the "
+    "name of its archive; the libraries of the base where it is in the store.",
+    repair="Install the toolkit of that release. Or start from an image with that SDK, such as Moore Threads' own "
+    "musa-pytorch images.",
 )
 CUDA = Kind(
     code="LW-MUSA-CUDA",
@@ -56,7 +58,7 @@ KINDS = (TORCH, FAMILY, PYTHON, SDK, CUDA)
 
 def check(case: Case) -> Iterator[Finding]:
     """Compare with what is recorded of the release."""
-    package = case.package("torch-musa")
+    package = case.installed("torch-musa")
     if case.subject.accelerator == "mthreads":
         yield from _no_cuda(case)
     if package is None:
@@ -66,24 +68,25 @@ def check(case: Case) -> Iterator[Finding]:
         yield case.finding(
             TORCH,
             "unknown",
-            f"which torch {named(package)} was made for is not recorded",
+            f"which torch {case.called(package)} was made for is not recorded",
             members=[case.wheel(package)],
         )
         return
     yield from _torch(case, package, release)
     for name, wanted in (("torchvision", release.torchvision), ("torchaudio", release.torchaudio)):
-        companion = case.package(name)
+        companion = case.installed(name)
         if companion and wanted and not _same(companion.version, wanted):
             yield case.finding(
                 FAMILY,
                 "error",
-                f"{named(package)} goes with {name} {wanted}, and the image has {named(companion)}",
+                f"{case.called(package)} goes with {name} {wanted}, and the image has {case.called(companion)}",
                 evidence=[release.evidence],
-                fix=[packages_fix(companion, f"{name}=={wanted}", f"take {name} {wanted}", cost=8)],
+                fix=[version_fix(case, companion, wanted, cost=8)],
                 members=[case.wheel(package), case.wheel(companion)],
             )
     python = case.subject.python
-    if python and release.python and python not in release.python:
+    wheel = package is case.package("torch-musa")
+    if wheel and python and release.python and python not in release.python:
         yield case.finding(
             PYTHON,
             "error",
@@ -99,14 +102,14 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _torch(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[Finding]:
-    torch = case.package("torch")
+    torch = case.installed("torch")
     version = torch.version if torch else case.subject.base.torch
     if not version:
         yield case.finding(
             TORCH,
             "unknown",
-            f"{named(package)} needs torch {release.torch}, which the lock does not have; whether {case.base_name} "
-            "brings it is not known",
+            f"{case.called(package)} needs torch {release.torch}, which the lock does not have; whether "
+            f"{case.base_name} brings it is not known",
             evidence=[release.evidence],
             members=[case.wheel(package), case.base()],
         )
@@ -115,7 +118,7 @@ def _torch(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[
         return
     fixes = []
     if torch is not None:
-        fixes.append(packages_fix(torch, f"torch=={release.torch}", f"take torch {release.torch}", cost=10))
+        fixes.append(version_fix(case, torch, release.torch, cost=10))
     others = musa.releases_for_torch(version)
     if others:
         fixes.append(
@@ -124,14 +127,53 @@ def _torch(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[
     yield case.finding(
         TORCH,
         "error",
-        f"{named(package)} was made for torch {release.torch}, and the image has torch {version}",
+        f"{case.called(package)} was made for torch {release.torch}, and the image has "
+        f"{case.called(torch) if torch else f'torch {version}'}",
         evidence=[release.evidence],
         fix=fixes,
         members=[case.wheel(package), case.wheel(torch) if torch else case.base()],
     )
 
 
+def _toolkit(
+    case: Case, package: Package, release: musa.MusaRelease, toolkit: ComponentFacts
+) -> Iterator[Finding]:
+    fits = musa.sdk_fits(release.sdk, toolkit.release)
+    if fits:
+        return
+    has = f"the component {toolkit.name} is {toolkit.release}"
+    fixes = [Fix(text=f"take the toolkit {release.sdk}", cost=20)]
+    if not toolkit.release:
+        has = f"neither `version` nor the archive's name says which the component {toolkit.name} is"
+        edit = f'[components.{toolkit.name}]\nversion = "{release.sdk.removeprefix("toolkit ")}"'
+        fixes = [Fix(text="say which release it is", edit=edit, cost=1)]
+    elif fits is None:
+        has += ", which is neither known to go with it nor known not to"
+    yield case.finding(
+        SDK,
+        "error" if fits is False else "unknown",
+        f"{case.called(package)} needs the MUSA SDK {release.sdk}, and {has}",
+        location=toolkit.location,
+        evidence=[release.evidence],
+        fix=fixes,
+        members=[
+            case.wheel(package),
+            Member(
+                kind="requirement",
+                name=toolkit.name,
+                version=toolkit.release,
+                origin="a component of the spec",
+                location=toolkit.location,
+            ),
+        ],
+    )
+
+
 def _sdk(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[Finding]:
+    toolkit = next((one for one in case.subject.components if one.kind == "musa_toolkit"), None)
+    if toolkit is not None:
+        yield from _toolkit(case, package, release, toolkit)
+        return
     base = case.subject.base
     held = [name for name in base.sonames if name.startswith(("libmusart.so", "libmudnn.so"))]
     level = "error" if base.closed and not held else "note" if held else "unknown"
@@ -145,7 +187,7 @@ def _sdk(case: Case, package: Package, release: musa.MusaRelease) -> Iterator[Fi
     yield case.finding(
         SDK,
         level,  # type: ignore[arg-type]  # one of three levels
-        f"{named(package)} needs the MUSA SDK {release.sdk}, and {there}",
+        f"{case.called(package)} needs the MUSA SDK {release.sdk}, and {there}",
         evidence=[release.evidence],
         fix=[Fix(text=f"start from an image that holds the MUSA SDK {release.sdk}", cost=30)],
         members=[case.wheel(package), case.base()],

@@ -18,6 +18,7 @@ __all__ = [
     "packages_fix",
     "remove_fix",
     "role_fix",
+    "version_fix",
 ]
 
 
@@ -29,6 +30,16 @@ def packages_fix(package: Package, requirement: str, text: str, *, cost: int) ->
         if line:
             return Fix(text=text, edit=line, cost=cost, replaces=place)
     return Fix(text=text, edit=f'packages = [..., "{requirement}"]', cost=cost)
+
+
+def version_fix(case: Case, package: Package, version: str, *, cost: int, why: str = "") -> Fix:
+    """Take another version: by the requirement of a wheel, or by the tag of a source tree."""
+    text = f"take {package.name} {version}{why}"
+    if package not in case.subject.source_trees.values():
+        return packages_fix(package, f"{package.name}=={version}", text, cost=cost)
+    place = package.location
+    line = _with_value(place, f'"v{version}"') if place is not None else ""
+    return Fix(text=text, edit=line or f'rev = "v{version}"', cost=cost, replaces=place if line else None)
 
 
 def add_packages(requirements: Iterable[str], text: str, *, cost: int) -> Fix:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Literal
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Member
-from layerwright.facts.compat import vision
-from layerwright.facts.compat.versions import local_of, public_of
+from layerwright.facts.compat import musa, vision
+from layerwright.facts.compat.versions import first_parts, local_of, public_of, same_release
 from layerwright.facts.model import Package
 from layerwright.rules.case import Case
 from layerwright.rules.cuda import fully_read
-from layerwright.rules.repairs import packages_fix
+from layerwright.rules.repairs import version_fix
 from layerwright.rules.requirements import admits, required
 from layerwright.rules.words import named
 
@@ -54,17 +54,29 @@ _KINDS: tuple[tuple[Literal["torchvision", "torchaudio"], Kind], ...] = (
 
 def check(case: Case) -> Iterator[Finding]:
     """Compare each companion with torch."""
-    torch = case.package("torch")
+    torch = case.installed("torch")
     version = torch.version if torch else case.subject.base.torch
     if not version:
         return
     for name, kind in _KINDS:
-        package = case.package(name)
-        if package is None or not package.version:
+        package = case.installed(name)
+        if package is None or not package.version or _made_for_musa(case, name, package, version):
             continue
         yield from _fits(case, kind, name, package, version, torch)
-        if torch is not None:
+        if torch is not None and package is case.package(name) and torch is case.package("torch"):
             yield from _same_build(case, package, torch)
+
+
+def _made_for_musa(
+    case: Case, name: Literal["torchvision", "torchaudio"], package: Package, version: str
+) -> bool:
+    """Whether it is what Moore Threads builds against this torch, whatever its releases elsewhere ask for."""
+    extension = case.installed("torch-musa")
+    release = musa.release(extension.version) if extension else None
+    if release is None or not same_release(version, release.torch):
+        return False
+    recorded = release.torchvision if name == "torchvision" else release.torchaudio
+    return bool(recorded) and same_release(package.version, recorded.removesuffix("-musa"))
 
 
 def _fits(
@@ -85,28 +97,42 @@ def _fits(
     else:
         fit = vision.fits(name, public_of(package.version), version)
         ok, specifier, evidence = fit.fits, fit.wanted, list(fit.evidence)
-    other = f"torch {version}" if torch else f"the torch {version} of {case.base_name}"
+        if ok is False and package is not case.package(name):
+            ok = _same_minor(name, package.version, version)
+    other = case.called(torch) if torch else f"the torch {version} of {case.base_name}"
     members = [case.wheel(package), case.wheel(torch) if torch else case.base()]
     if ok is False:
         yield case.finding(
             kind,
             "error",
-            f"{named(package)} was built for torch{specifier}, and the image has {other}",
+            f"{case.called(package)} {_made(case, package)} torch{specifier}, and the image has {other}",
             evidence=[*evidence, *(() if torch else case.base_evidence("torch"))],
-            fix=_fixes(name, package, version, torch, specifier),
+            fix=_fixes(case, name, package, version, torch, specifier),
             members=members,
         )
     elif ok is None:
         yield case.finding(
             kind,
             "unknown",
-            f"whether {named(package)} goes with {other} is not recorded"
+            f"whether {case.called(package)} goes with {other} is not recorded"
             f"{f', and its wheel was not read ({package.why_not})' if package.why_not else ''}",
             members=members,
         )
 
 
+def _made(case: Case, package: Package) -> str:
+    return "was built for" if package is case.package(package.name) else "goes with"
+
+
+def _same_minor(name: Literal["torchvision", "torchaudio"], version: str, torch: str) -> bool:
+    """Sources compile against any torch of the minor release they go with; only finished wheels ask for one exactly."""
+    found = vision.companions(torch)
+    fitting = found.torchvision if name == "torchvision" else found.torchaudio
+    return any(first_parts(one, 2) == first_parts(version, 2) for one in fitting)
+
+
 def _fixes(
+    case: Case,
     name: Literal["torchvision", "torchaudio"],
     package: Package,
     version: str,
@@ -119,20 +145,11 @@ def _fixes(
     if fitting:
         tag = local_of(package.version)
         wanted = f"{fitting[0]}+{tag}" if tag else fitting[0]
-        fixes.append(
-            packages_fix(
-                package, f"{name}=={wanted}", f"take {name} {wanted}, which goes with torch {version}", cost=5
-            )
-        )
+        fixes.append(version_fix(case, package, wanted, cost=5, why=f", which goes with torch {version}"))
     if torch is not None and specifier.startswith("=="):
-        fixes.append(
-            packages_fix(
-                torch,
-                f"torch{specifier.split(',', maxsplit=1)[0]}",
-                f"take torch {specifier.removeprefix('==').split(',')[0]}, which {named(package)} was built for",
-                cost=15,
-            )
-        )
+        wanted = specifier.removeprefix("==").split(",")[0]
+        why = f", which {named(package)} {_made(case, package)}"
+        fixes.append(version_fix(case, torch, wanted, cost=15, why=why))
     return fixes
 
 

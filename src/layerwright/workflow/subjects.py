@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import structs
 
 from layerwright.core.source import Location
+from layerwright.facts.components import release_of_file
 from layerwright.facts.model import (
     BaseFacts,
+    ComponentFacts,
     HostFacts,
     InsecureIndex,
     Package,
@@ -173,7 +175,22 @@ def _subject(
         env=cell.env,
         host=host,
         run=_run_facts(cell, places),
+        gpu_arch=cell.gpu_arch,
+        components=_components(cell, places),
         source_trees=_source_trees(chain, places),
+    )
+
+
+def _components(cell: Cell, places: "_Places") -> tuple[ComponentFacts, ...]:
+    return tuple(
+        ComponentFacts(
+            name=component.name,
+            kind=component.kind,
+            # The archives of Moore Threads carry their release in their names.
+            release=component.version or release_of_file(component.url.rpartition("/")[2]),
+            location=places.find(component.location),
+        )
+        for component in (*cell.inherited_components, *cell.components)
     )
 
 
