@@ -45,7 +45,7 @@ from layerwright.plan.steps import (
     WriteFiles,
 )
 from layerwright.plan.testing import ALLOWED_LABEL
-from layerwright.spec.model import BuildTest, Cell, PathPackage, RunItem, Spec
+from layerwright.spec.model import BuildTest, Cell, PathPackage, RunItem, SourceItem, Spec
 
 __all__ = ["LAYER_BUDGET", "TreeRequest", "image_env", "make_plan", "tree_requests"]
 
@@ -131,6 +131,9 @@ class _CellPlanner:
         self.seal = InstallSeal(packages=())
         self.allowed: tuple[str, ...] = ()  # names of tests that may have failed, here or in a parent
         self.system: tuple[str, ...] = ()  # digests of the nodes a build tool or interpreter stands on
+        self.sources: tuple[SourceItem, ...] = (
+            cell.sources if parent is None else (*parent.sources, *cell.sources)
+        )
         if parent is not None:
             self.nodes = [node for node in parent.nodes if _is_inherited(node)]
             self.python = parent.python
@@ -393,6 +396,9 @@ class _CellPlanner:
             TextFile(path=path.removeprefix(f"{IMG_MAN}/"), text=texts[path]) for path in sorted(texts)
         )
         step = WriteFiles(to=IMG_MAN, files=files, location=self.cell.location)
+        below = [node.step for node in self.nodes if isinstance(node.step, WriteFiles)]
+        if below and below[-1].files == files:
+            return  # the parent's says the same
         self._add(make_node(step, (), f"img-man {' '.join(self.cell.executor.tasks)}"))
 
     def _runs(self) -> None:
@@ -437,6 +443,15 @@ class _CellPlanner:
         self._add(make_node(step, inputs, f"test {_first_line(item)}"))
         self.allowed = tuple(dict.fromkeys((*self.allowed, *item.allow)))
 
+    def _declared(self) -> dict[str, str]:
+        """What the image says of its components and source trees, its parents' among them."""
+        components = (*self.cell.inherited_components, *self.cell.components)
+        if not (self.cell.gpu_arch or components or self.sources):
+            return {}
+        from layerwright.plan.labels import declared_labels  # noqa: PLC0415 - start-up
+
+        return declared_labels(self.cell.gpu_arch, components, self.sources)
+
     def _config(self) -> None:
         cell = self.cell
         env = self._env()
@@ -450,7 +465,7 @@ class _CellPlanner:
             workdir=cell.workdir,
             entrypoint=entrypoint,
             command=cell.command,
-            labels=_labels(cell, self.allowed),
+            labels={**self._declared(), **_labels(cell, self.allowed)},
             health=(CHECK_DEVICE_PATH, "--quick") if cell.check_device else (),
         )
         inputs = tuple(node.digest for node in self.nodes if not isinstance(node.step, BuildWheel))

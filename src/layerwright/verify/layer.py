@@ -39,6 +39,7 @@ _KEPT: Final = re.compile(
     r"|usr/lib/os-release"
     r"|var/lib/dpkg/(status|status\.d/[^/]+)"
     r"|(.*/)?pyvenv\.cfg"
+    r"|usr/local/musa(-[^/]+)?/version\.json"
     r"|opt/venv/share/layerwright/locked\.json"
     r"|img-man/(.*/)?[^/]+\.(yaml|json)"
     r"|(.*/)?(site|dist)-packages/[^/]+\.(dist-info/(METADATA|RECORD|INSTALLER|direct_url\.json)"

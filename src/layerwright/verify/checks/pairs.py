@@ -11,9 +11,11 @@ from msgspec.structs import replace
 
 from layerwright.core.findings import Finding, Fix, Kind, Place
 from layerwright.core.source import Location
-from layerwright.facts.model import BaseFacts, Library, Package, Subject, WheelFacts
+from layerwright.facts.model import BaseFacts, ComponentFacts, Library, Package, Subject, WheelFacts
+from layerwright.plan.labels import GPU_ARCH_LABEL
 from layerwright.rules import Rule, musa, ort_torch, placeholders, torch_family
 from layerwright.rules.case import Case
+from layerwright.verify.checks.musa import toolkit_release
 from layerwright.verify.inspection import Inspection
 from layerwright.verify.python.environments import Environment
 
@@ -105,7 +107,16 @@ def subject_of(image: Inspection, environment: Environment) -> Subject:
         base=BaseFacts(reference=image.name, known=True, sonames=_system(image, environment), closed=True),
         packages=packages,
         env=image.settings.env,
+        gpu_arch=image.settings.labels.get(GPU_ARCH_LABEL, ""),
+        components=_components(image, nowhere),
     )
+
+
+def _components(image: Inspection, nowhere: Location) -> tuple[ComponentFacts, ...]:
+    release = toolkit_release(image)
+    if not release:
+        return ()
+    return (ComponentFacts(name="musa_toolkit", kind="musa_toolkit", release=release, location=nowhere),)
 
 
 def _system(image: Inspection, environment: Environment) -> Mapping[str, str]:
