@@ -101,7 +101,7 @@ def _read(text: str, *, from_error: bool) -> Document:
         return Document(state="absent", why=why, line=mark.line + 1 if mark else 0, from_error=from_error)
     except yaml.YAMLError as error:
         return Document(state="absent", why=f"it is no YAML: {_first_line(error)}", from_error=from_error)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         # PyYAML lets these through, such as for the date 2020-13-45; the platform catches YAMLError alone.
         why = f"its YAML cannot be made values: {_first_line(error)}"
         return Document(state="failed", why=why, from_error=from_error)
@@ -171,7 +171,7 @@ def _converted(node: yaml.ScalarNode) -> str:
             value = loader.construct_object(node)
         finally:
             loader.dispose()
-    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError):
         return str(node.value)
     return _json_key(value)
 
