@@ -2,22 +2,23 @@
 
 import gzip
 import io
+import json
 import tarfile
 from pathlib import Path
 
 
 def tars_of(archive: Path) -> list[bytes]:
-    """The tars of all layers of a saved image (``docker save``, ``podman save``, an OCI or docker archive)."""
-    found = []
+    """The tars of all layers, bottom first, of an image saved by ``docker save``, ``podman save`` or a native build."""
     with tarfile.open(archive) as saved:
-        for member in saved:
-            file = saved.extractfile(member) if member.isfile() else None
-            data = file.read() if file else b""
-            if data[:2] == b"\x1f\x8b":
-                data = gzip.decompress(data)
-            if data[257:262] == b"ustar":
-                found.append(data)
-    return found
+
+        def content(name: str) -> bytes:
+            file = saved.extractfile(name)
+            assert file is not None, name
+            return file.read()
+
+        (image,) = json.loads(content("manifest.json"))
+        layers = [content(name) for name in image["Layers"]]
+    return [gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for data in layers]
 
 
 def members_of(tars: list[bytes]) -> list[tarfile.TarInfo]:

@@ -7,15 +7,16 @@ layers are real.
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support import musa
-from support.command import Command, Project, leftovers
+from support.command import Command, Project, leftovers, new_project
 from support.index import Index, serve
 from support.layers import members_of, paths_of, tars_of, traces
 from support.podman import settings_file
@@ -36,14 +37,18 @@ entrypoint = ["sh", "-c"]
 """
 
 
-@pytest.fixture
-def archives() -> Archives:
+def make_archives() -> Archives:
     return {
         "musa_toolkit": musa.toolkit(arch="qy2"),
         "mudnn": musa.mudnn(arch="qy2"),
         "mccl": musa.mccl(arch="qy2"),
         "musparse": musa.math_library(arch="qy2"),
     }
+
+
+@pytest.fixture
+def archives() -> Archives:
+    return make_archives()
 
 
 def tables(archives: Archives, index: Index) -> str:
@@ -73,27 +78,47 @@ def fresh(fresh_project: Project, index: Index, archives: Archives) -> Project:
     return fresh_project
 
 
-@pytest.fixture(params=["native", "docker", "podman"])
-def saved(
-    request: pytest.FixtureRequest, described: Project, tmp_path: Path, tool: Callable[[str], str]
-) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def built(
+    tmp_path_factory: pytest.TempPathFactory, shared_store: Path, small_base: str
+) -> Iterator[tuple[Project, Archives]]:
+    """All components in an image that several tests look at, with what it was made of."""
+    root = tmp_path_factory.mktemp("built")
+    with serve() as index:
+        project = new_project(
+            root / "project", home=root, store=shared_store, base=small_base, index=index.simple
+        )
+        archives = make_archives()
+        project.spec(tables(archives, index) + IMAGE.format(components=ALL))
+        yield project, archives
+
+
+@pytest.fixture(scope="module")
+def native(built: tuple[Project, Archives]) -> Path:
+    """The image built natively, saved to a file."""
+    project, _ = built
+    file = project.folder.parent / "native.tar"
+    project("build", "--output", f"docker-archive:{file}")
+    return file
+
+
+@pytest.fixture(scope="module", params=["native", "docker", "podman"])
+def saved(request: pytest.FixtureRequest, built: tuple[Project, Archives], native: Path) -> Path:
     """The image built by each backend, saved to a file."""
-    file = tmp_path / "image.tar"
-    reference = "layerwright-test-components:1"
     if request.param == "native":
-        described("build", "--output", f"docker-archive:{file}")
-        yield file
-        return
-    program = request.getfixturevalue("docker") if request.param == "docker" else tool("podman")
-    variables = {**os.environ, "CONTAINERS_CONF": str(settings_file(tmp_path))}
-    described.command.with_variables(CONTAINERS_CONF=variables["CONTAINERS_CONF"])(
-        "build", "--backend", request.param
-    )
-    try:
-        subprocess.run([program, "save", "-o", file, reference], check=True, env=variables, timeout=60)
-        yield file
-    finally:
-        subprocess.run([program, "rmi", "-f", reference], check=False, env=variables, capture_output=True)
+        return native
+    project, _ = built
+    program = request.getfixturevalue("docker") if request.param == "docker" else shutil.which("podman")
+    if program is None:
+        pytest.skip("podman is not installed")
+    settings = {"CONTAINERS_CONF": str(settings_file(native.parent))}
+    variables = {**os.environ, **settings}
+    file = native.with_name(f"{request.param}.tar")
+    reference = "layerwright-test-components:1"
+    project.command.with_variables(**settings)("build", "--backend", request.param)
+    subprocess.run([program, "save", "-o", file, reference], check=True, env=variables, timeout=60)
+    subprocess.run([program, "rmi", "-f", reference], check=True, env=variables, capture_output=True)
+    return file
 
 
 def installed(project: Project, image: str = "dev") -> list[str]:
@@ -150,7 +175,8 @@ def test_f06_a_change_makes_anew_what_stands_on_it_and_nothing_else(
     assert set(cached(changed).values()) == {False}
 
 
-def test_f07_no_byte_of_an_archive_is_left(saved: Path, archives: Archives) -> None:
+def test_f07_no_byte_of_an_archive_is_left(saved: Path, built: tuple[Project, Archives]) -> None:
+    _, archives = built
     tars = tars_of(saved)
     paths = paths_of(tars)
     assert len(tars) > len(archives)
@@ -164,6 +190,29 @@ def test_f07_no_byte_of_an_archive_is_left(saved: Path, archives: Archives) -> N
     assert sum(path == "usr/local/musa-rc4.0.1/lib/libmudnn.so.1" for path in paths) == 1
     owners = {(member.uid, member.gid) for member in members_of(tars) if "usr/local/musa" in member.name}
     assert owners == {(0, 0)}
+
+
+def test_f07_every_backend_leaves_the_same_files(saved: Path, native: Path) -> None:
+    ours, theirs = (files_of(tars_of(file)) for file in (native, saved))
+    # the link, the toolkit's folder with bin, lib and include, and what stands in them
+    assert len(ours) > 15
+    assert theirs == ours
+
+
+def files_of(tars: list[bytes]) -> dict[str, tuple[object, ...]]:
+    """What stands at the places that components write to, the upper layers over the lower ones."""
+    found: dict[str, tuple[object, ...]] = {}
+    for data in tars:
+        with tarfile.open(fileobj=io.BytesIO(data)) as layer:
+            for member in layer:
+                path = member.name.removeprefix("./")
+                if path.startswith("usr/local/musa") or path in {"etc/group", "etc/gshadow"}:
+                    file = layer.extractfile(member) if member.isfile() else None
+                    content = file.read() if file else b""
+                    found[path] = (
+                        member.type, member.mode & 0o7777, member.uid, member.gid, member.linkname, content,
+                    )  # fmt: skip
+    return found
 
 
 def contents(archive: musa.Archive) -> list[tuple[str, bytes]]:
