@@ -3,7 +3,7 @@
 import argparse
 from typing import Final, Protocol
 
-from layerwright.cli.commands.executor import lint, new, run
+from layerwright.cli.commands.executor import lint, new, run, serve
 from layerwright.cli.parsers import Commands
 
 __all__ = ["add"]
@@ -13,7 +13,7 @@ class _Verb(Protocol):
     def add(self, commands: Commands, common: argparse.ArgumentParser, /) -> None: ...
 
 
-_VERBS: Final[tuple[_Verb, ...]] = (new, lint, run)
+_VERBS: Final[tuple[_Verb, ...]] = (new, lint, run, serve)
 """A module each, which declares its own arguments; in the order of ``--help``, which is the order of use."""
 
 
