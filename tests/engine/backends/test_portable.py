@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from support import musa
 from support.command import Command
 from support.index import Index
+from support.layers import paths_of, tars_of, traces
 from support.packages import make_wheel
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.timeout(900)]
@@ -285,6 +287,7 @@ name = "private"
 [images.app]
 from = "debian:bookworm"
 python = "3.11"
+accelerator = "mthreads"
 tags = ["1"]
 packages = [
   "inside", "six", "flatly",
@@ -292,7 +295,18 @@ packages = [
   {{ path = "own-1.0-py3-none-any.whl" }},
 ]
 models = [{{ url = "{model}", sha256 = "{model_sha256}", to = "/models/m.bin" }}]
+components = ["beside", "served"]
 bytecode = false
+[components.served]
+kind = "other"
+url = "{archive}"
+sha256 = "{archive_sha256}"
+install = "cp -r musa /opt/served; echo '$HOME' > /opt/served/words"
+[components.beside]
+kind = "musa_math"
+url = "archives/beside.tar.gz"
+sha256 = "{archive_sha256}"
+install = "cp -r musa /opt/beside"
 [indexes.internal]
 url = "{simple}"
 credentials = "netrc"
@@ -312,7 +326,10 @@ def test_private_places_are_reached_with_a_login_that_stays_outside(
     project = command.folder.with_name("private")
     (project / "wheels").mkdir(parents=True)
     index.credentials = f"me:{TOKEN}"
-    index.add(make_wheel("inside"), make_wheel("linked"), ("m.bin", MODEL))
+    archive = musa.toolkit()
+    index.add(make_wheel("inside"), make_wheel("linked"), ("m.bin", MODEL), ("served.tar.gz", archive.data))
+    (project / "archives").mkdir()
+    (project / "archives" / "beside.tar.gz").write_bytes(archive.data)
     for name, folder in (("flatly", project / "wheels"), ("own", project)):
         file, data = make_wheel(name)
         (folder / file).write_bytes(data)
@@ -323,6 +340,8 @@ def test_private_places_are_reached_with_a_login_that_stays_outside(
         wheel_sha256=index.sha256(wheel),
         model=index.address("m.bin"),
         model_sha256=index.sha256("m.bin"),
+        archive=index.address("served.tar.gz"),
+        archive_sha256=archive.sha256,
     )
     (project / "layerwright.toml").write_text(spec, encoding="utf-8")
     netrc = command.home / ".netrc"
@@ -344,3 +363,17 @@ def test_private_places_are_reached_with_a_login_that_stays_outside(
         assert package in found
     assert "__pycache__" not in found
     check_no_secret(engine, name)
+    look = "cat /opt/served/words; ls /opt/served /opt/beside"
+    found = engine("run", "--rm", name, "sh", "-c", look).split()
+    assert found == [
+        "$HOME",
+        *("/opt/beside:", "bin", "include", "lib", "version.json"),
+        *("/opt/served:", "bin", "include", "lib", "version.json", "words"),
+    ]
+    file = project / "image.tar"
+    engine("save", "--output", str(file), name)
+    tars = tars_of(file)
+    assert traces(tars, archive.data) == []
+    assert not [
+        path for path in paths_of(tars) if path.startswith(("opt/files", "opt/local", "tmp/", "dev/lay"))
+    ]
