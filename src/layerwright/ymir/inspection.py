@@ -9,7 +9,7 @@ from msgspec import Struct
 from layerwright.ymir.codes import IMAGE_UNUSABLE, UNEXPECTED, ObjectType, Task
 from layerwright.ymir.image import MANIFEST_FILE, OBJECT_TYPES, template_path
 from layerwright.ymir.reading import Answer, read_answer
-from layerwright.ymir.remarks import Remark
+from layerwright.ymir.remarks import Remark, brief
 
 __all__ = ["Template", "object_types", "read_mapping", "template_place"]
 
@@ -138,7 +138,7 @@ def object_types(manifest: Mapping[str, Any] | None) -> tuple[tuple[int, ...], b
         rule="1.2",
         file=MANIFEST_FILE,
         field="object_type",
-        message=f"{value!r} is no object type",
+        message=f"{brief(value)} is no object type",
         repair="write a number, such as 2 for detection, or a list of numbers",
         code=IMAGE_UNUSABLE,
     )

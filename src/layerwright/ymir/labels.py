@@ -238,7 +238,11 @@ def read_yolo_data(text: str, file: str) -> YoloData:
     names = document.get("names") if isinstance(document, dict) else None
     if isinstance(names, dict) and all(isinstance(key, int) for key in names):
         names = [names[key] for key in sorted(names)]
-    if not isinstance(names, list) or not names:
+    if (
+        not isinstance(names, list)
+        or not names
+        or not all(isinstance(one, str | int | float) for one in names)
+    ):
         raise _wrong(file, "it names no classes (`names`)")
     _unique((str(name) for name in names), file)
     parts = {key: document[key] for key in ("train", "val", "test") if isinstance(document.get(key), str)}

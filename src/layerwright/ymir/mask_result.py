@@ -8,7 +8,7 @@ from layerwright.ymir.codes import UNEXPECTED
 from layerwright.ymir.dataset import Box
 from layerwright.ymir.infer_result import INFER_FILE, Dropped, InferCheck, Refused, read_json, refused
 from layerwright.ymir.masks import expand_runs
-from layerwright.ymir.remarks import Collector
+from layerwright.ymir.remarks import Collector, brief
 from layerwright.ymir.verdict import ResultState
 
 __all__ = ["check_segmentation"]
@@ -160,7 +160,7 @@ class _Reader:
             if isinstance(one[key], dict | list) or one[key] not in known:
                 self._lose(
                     f"{where}.{key}",
-                    f"there is no {what} {one[key]!r:.40}, and the annotation is dropped",
+                    f"there is no {what} {brief(one[key])}, and the annotation is dropped",
                     f"use an id of `{'images' if what == 'picture' else 'categories'}`",
                     f"unknown {what}",
                 )
@@ -168,7 +168,7 @@ class _Reader:
         sides = self._sides(where, one.get("bbox"))
         if not isinstance(one["area"], int | float) or not math.isfinite(one["area"]):
             raise self._reject(
-                f"{where}.area", f"{one['area']!r:.40} is no number", "write the number of pixels"
+                f"{where}.area", f"{brief(one['area'])} is no number", "write the number of pixels"
             )
         mask, ring = self._shape(where, one)
         if sides is None:

@@ -110,7 +110,7 @@ def read_description(text: bytes, file: str) -> PackageInfo:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no model package: its {DESCRIPTION} cannot be read") from error
     try:
-        version = str(document["package_version"])
+        version = _scalar(document["package_version"])
         if version not in _SAME_VERSIONS:
             raise UsageError(
                 f"{file} is a model package of version {version}, and {', '.join(_SAME_VERSIONS)} are read",
@@ -118,12 +118,19 @@ def read_description(text: bytes, file: str) -> PackageInfo:
             )
         return PackageInfo(
             object_type=int(document["object_type"]),
-            class_names=tuple(str(name) for name in document["executor_config"]["class_names"]),
+            class_names=tuple(_scalar(name) for name in document["executor_config"]["class_names"]),
             stages={
-                str(name): tuple(str(one) for one in stage["files"])
+                _scalar(name): tuple(_scalar(one) for one in stage["files"])
                 for name, stage in document["stages"].items()
             },
-            best=str(document["best_stage_name"]),
+            best=_scalar(document["best_stage_name"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{file} is no model package: a part of its {DESCRIPTION} is missing") from error
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str | int | float):
+        return str(value)
+    msg = "no scalar"
+    raise TypeError(msg)

@@ -121,6 +121,8 @@ def moving_rate_remaining(samples: Sequence[Sample], *, started: float, now: flo
     if len(rising) == 1:
         return None
     newest = rising[-1]
+    if newest.percent >= 1:
+        return 0.0
     window = rising[-_WINDOW:]
     spent = newest.time - window[0].time
     gained = newest.percent - window[0].percent

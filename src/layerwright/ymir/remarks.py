@@ -1,12 +1,13 @@
 """Remarks on what an executor did: what the platform makes of it, by which rule, and the repair."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["OUTCOMES", "Collector", "Outcome", "Remark", "count_outcomes", "sort_remarks"]
+__all__ = ["OUTCOMES", "Collector", "Outcome", "Remark", "brief", "count_outcomes", "sort_remarks"]
 
 Outcome = Literal["rejected", "lost", "unknown", "fine"]
 """``rejected``: the platform refuses it, and the task fails. ``lost``: the platform takes it without a word, and
@@ -51,6 +52,15 @@ def count_outcomes(remarks: Iterable[Remark]) -> Mapping[str, int]:
     for remark in remarks:
         counts[remark.outcome] += 1
     return counts
+
+
+_BRIEF: Final = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother, _BRIEF.maxlong = 2, 60, 60, 40
+
+
+def brief(value: object) -> str:
+    """A value in a message: short whatever it holds (a few lines of YAML can stand for billions of values)."""
+    return _BRIEF.repr(value)
 
 
 class Collector:

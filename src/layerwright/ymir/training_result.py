@@ -9,7 +9,7 @@ import yaml
 from msgspec import Struct, field
 
 from layerwright.ymir.codes import NO_RESULT
-from layerwright.ymir.remarks import Collector, Remark
+from layerwright.ymir.remarks import Collector, Remark, brief
 from layerwright.ymir.verdict import ResultState
 
 __all__ = ["RESULT_FILE", "FileKinds", "Stage", "TrainingCheck", "TrainingResult", "check_training_result"]
@@ -205,7 +205,7 @@ class _Reader:
             said = (
                 "neither `model_stages` nor `model` is there"
                 if stages is None
-                else f"{stages!r:.60} names no stage"
+                else f"{brief(stages)} names no stage"
             )
             raise self._reject(
                 "model_stages", said, "write at least one stage: stage_name, files, timestamp and a metric"
@@ -214,17 +214,17 @@ class _Reader:
         refused = False
         for name, entry in stages.items():
             try:
-                read.append(self._stage(str(name), entry))
+                read.append(self._stage(_text(name) or brief(name), entry))
             except _Refused:
                 refused = True
         best = document.get("best_stage_name")
         if best is None:
             self._reject("best_stage_name", "it is missing", "name the best stage, a key of `model_stages`")
             refused = True
-        elif best not in stages:
+        elif _text(best) not in {_text(name) for name in stages}:
             self._reject(
                 "best_stage_name",
-                f"{best!r} is none of the stages: {', '.join(str(name) for name in list(stages)[:5])}",
+                f"{brief(best)} is none of the stages: {', '.join(brief(name) for name in list(stages)[:5])}",
                 "name a key of `model_stages`",
             )
             refused = True
@@ -247,7 +247,7 @@ class _Reader:
         if refused:
             raise _Refused
         return TrainingResult(
-            stages=tuple(read), best=str(best), attachments=attachments, evaluate_config=evaluation
+            stages=tuple(read), best=_text(best), attachments=attachments, evaluate_config=evaluation
         )
 
     def _stage(self, name: str, entry: object) -> Stage:
@@ -259,12 +259,12 @@ class _Reader:
         own = entry.get("stage_name")
         if own is None:
             raise self._reject(f"{where}.stage_name", "it is missing", f"write stage_name: {name}")
-        if str(own) != name:
+        if _text(own) != name:
             self.found.add(
                 "fine",
                 "3.2",
                 f"{where}.stage_name",
-                f"it is {own!r} below the key {name!r}; the key names the folder in the package",
+                f"it is {brief(own)} below the key {brief(name)}; the key names the folder in the package",
                 "use one name for both",
             )
         listed = self._files(f"{where}.files", name, entry.get("files"))
@@ -305,13 +305,13 @@ class _Reader:
         try:
             time = int(value)
         except (TypeError, ValueError, OverflowError):
-            raise self._reject(field_name, f"{value!r} is no time", "write int(time.time())") from None
+            raise self._reject(field_name, f"{brief(value)} is no time", "write int(time.time())") from None
         if isinstance(value, float) and value != time:
             self.found.add(
                 "fine",
                 "3.2",
                 field_name,
-                f"{value!r} becomes {time}",
+                f"{brief(value)} becomes {time}",
                 "write int(time.time())",
                 kind="fraction of time",
             )
@@ -320,7 +320,7 @@ class _Reader:
     def _metric(self, where: str, value: object) -> float:
         number = _float(value)
         if number is None:
-            raise self._reject(where, f"{value!r:.60} is no number", "write float(metric)")
+            raise self._reject(where, f"{brief(value)} is no number", "write float(metric)")
         if math.isnan(number):
             raise self._reject(
                 where, "it is NaN", "write 0.0 when nothing could be measured, or end with code 300201"
@@ -343,13 +343,13 @@ class _Reader:
     def _count(self, where: str, value: object) -> int:
         number = _float(value)
         if number is None or not math.isfinite(number) or number < 0:
-            raise self._reject(where, f"{value!r:.60} is no count", "write a whole number from 0 on")
+            raise self._reject(where, f"{brief(value)} is no count", "write a whole number from 0 on")
         return int(number)
 
     def _files(self, where: str, stage: str, names: object) -> list[tuple[str, str]]:
         if not isinstance(names, list):
             raise self._reject(
-                where, f"{names!r:.60} is no list of files", "list names relative to /out/models"
+                where, f"{brief(names)} is no list of files", "list names relative to /out/models"
             )
         if not names:
             self.found.add(
@@ -359,14 +359,17 @@ class _Reader:
         refused = False
         for place, name in enumerate(names):
             try:
-                listed.append(self._file(f"{where}[{place}]", stage, str(name)))
+                listed.append(self._file(f"{where}[{place}]", stage, name))
             except _Refused:
                 refused = True
         if refused:
             raise _Refused
         return listed
 
-    def _file(self, where: str, stage: str, name: str) -> tuple[str, str]:
+    def _file(self, where: str, stage: str, value: object) -> tuple[str, str]:
+        name = _text(value)
+        if not name:
+            raise self._reject(where, f"{brief(value)} is no name of a file", "write the name as text")
         if name.startswith("/"):
             relative = name.removeprefix("/out/models/")
             self.found.add(
@@ -414,16 +417,16 @@ class _Reader:
         for section, names in sections.items():
             where = f"attachments.{section}"
             if not isinstance(names, list):
-                raise self._reject(where, f"{names!r:.60} is no list of files", "list names of files")
+                raise self._reject(where, f"{brief(names)} is no list of files", "list names of files")
             for place, name in enumerate(names):
-                path = posixpath.normpath(f"attachments/{section}/{name}")
-                if self.files.get(path) != "file":
+                path = posixpath.normpath(f"attachments/{section}/{_text(name)}")
+                if not _text(name) or self.files.get(path) != "file":
                     raise self._reject(
                         f"{where}[{place}]",
                         f"/out/models/{path} does not exist",
                         "save the file there, or do not list it",
                     )
-            read[str(section)] = tuple(str(name) for name in names)
+            read[str(section)] = tuple(_text(name) for name in names)
         return read
 
     def _evaluation(self, document: Mapping[str, Any]) -> dict[str, float]:
@@ -432,17 +435,24 @@ class _Reader:
             return {}
         if not isinstance(values, dict):
             raise self._reject(
-                "evaluate_config", f"{values!r:.60} is no mapping", "write iou_thr and conf_thr as numbers"
+                "evaluate_config", f"{brief(values)} is no mapping", "write iou_thr and conf_thr as numbers"
             )
         read = {}
         for key, value in values.items():
             number = _float(value)
             if number is None:
                 raise self._reject(
-                    f"evaluate_config.{key}", f"{value!r:.60} is no number", "write one number, such as 0.5"
+                    f"evaluate_config.{key}", f"{brief(value)} is no number", "write one number, such as 0.5"
                 )
             read[str(key)] = number
         return read
+
+
+def _text(value: object) -> str:
+    """The text that pydantic makes of a scalar; empty for what is none."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def _float(value: object) -> float | None:
