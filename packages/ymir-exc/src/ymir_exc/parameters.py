@@ -122,7 +122,7 @@ def coerce(values: Mapping[str, Any], described: Sequence[Parameter]) -> dict[st
         if value is None or (isinstance(value, str) and not value.strip() and parameter.type != "str"):
             value = parameter.default
         if value is None:
-            result.setdefault(parameter.name, None)
+            result[parameter.name] = None
             continue
         try:
             result[parameter.name] = _value(parameter, value)
