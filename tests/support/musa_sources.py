@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-__all__ = ["Repositories", "commit_all", "git", "make_repositories"]
+from support.command import Command, Done
+
+__all__ = ["BARE", "BASE", "Repositories", "Workplace", "commit_all", "git", "make_repositories"]
 
 _DATE = "2023-07-11T00:00:00Z"
 
@@ -176,6 +178,68 @@ class Repositories:
             into.parent, "clone", "--quiet", "--recurse-submodules", *options, str(self.path(name)), into.name
         )
         return into
+
+
+BARE = """\
+[project]
+name = "layerwright-test-sources"
+version = "1"
+[defaults]
+from = "debian:bookworm"
+python = "3.11"
+"""
+"""For images that only hold sources; the one image is ``dev``."""
+
+BASE = """\
+[project]
+name = "layerwright-test-musa"
+version = "1.2.1"
+[images.base]
+from = "debian:bookworm"
+role = "base"
+python = "3.11"
+apt = ["gcc", "libc6-dev", "libpython3.11-dev", "patch"]
+workdir = "/home"
+bytecode = false
+"""
+"""What Moore Threads' base images have of a toolchain, as far as the stand-ins need it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A project beside the repositories.
+
+    Attributes:
+        head: how its specs begin.
+        head_lock: the lock of that.
+    """
+
+    command: Command
+    repositories: Repositories
+    head: str
+    head_lock: str
+
+    @property
+    def folder(self) -> Path:
+        return self.command.folder
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "layerwright.lock"
+
+    def write(self, images: str) -> None:
+        """The spec: what all share, then the text as given. What all share is locked already."""
+        (self.folder / "layerwright.toml").write_text(self.head + images, encoding="utf-8")
+        if not self.lock.exists():
+            self.lock.write_text(self.head_lock, encoding="utf-8")
+
+    def source(self, name: str, rev: str, *more: str) -> str:
+        """A table of ``[sources]``."""
+        lines = [f"[sources.{name}]", f'git = "{self.repositories.path(name)}"', f'rev = "{rev}"', *more]
+        return "\n".join(lines) + "\n"
+
+    def __call__(self, *words: str | Path, status: int | None = 0) -> Done:
+        return self.command(*words, status=status, timeout=300)
 
 
 def git(folder: Path, *words: str) -> str:

@@ -127,7 +127,7 @@ read_junit() {
     /^(failure|error)[ \t\r\n\/>]/ && open { open = 0; print "name\t" name; next }
     /^\/testcase/ { open = 0 }
     /^\/testsuites?[ \t\r\n]*>/ { complete = 1 }
-    /^testsuites?[ \t\r\n]/ { complete = ($0 ~ /\/>[ \t\r\n]*$/) }
+    /^testsuites?[ \t\r\n\/>]/ { complete = ($0 ~ /\/>[ \t\r\n]*$/) }
     END { if (complete) print "complete"; print "cases\t" cases + 0 }
 
     function attribute(tag, wanted,    found, value) {
