@@ -6,14 +6,15 @@ which the platform ignores::
 
     {"schema": 1, "parameters": [
       {"name": "epochs", "type": "int", "default": 10, "minimum": 1, "maximum": 1000,
-       "choices": [], "unit": "epochs", "help": "How often every image is seen."}]}
+       "choices": [], "unit": "epochs", "help": "How often every image is seen.", "tasks": ["training"]}]}
 
-``type`` is int, float, bool, str or choice. ``minimum``, ``maximum``, ``choices``, ``unit`` and ``help`` may be absent
-or null.
+``type`` is int, float, bool, str or choice. ``minimum``, ``maximum``, ``choices``, ``unit``, ``help`` and ``tasks`` may
+be absent or null; ``tasks`` are those that have the parameter, all of them when it is absent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -25,14 +26,27 @@ from ymir_exc.code import ExecutorReturnCode
 if TYPE_CHECKING:
     from easydict import EasyDict
 
-__all__ = ["SCHEMA", "Parameter", "ParameterError", "apply", "coerce", "get_typed_config", "parse", "read"]
+__all__ = [
+    "SCHEMA",
+    "TASKS",
+    "TYPES",
+    "Parameter",
+    "ParameterError",
+    "apply",
+    "coerce",
+    "get_typed_config",
+    "parse",
+    "read",
+]
 
 SCHEMA = 1
 TYPES = ("int", "float", "bool", "str", "choice")
+TASKS = ("training", "mining", "infer")
 
 _TRUE = ("1", "on", "t", "true", "y", "yes")
 _FALSE = ("0", "off", "f", "false", "n", "no")
-_WHOLE = re.compile(r"[+-]?\d+(_\d+)*(\.0*)?\Z")
+_WHOLE = re.compile(r"[+-]?[0-9]+\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 
 
 class ParameterError(ValueError):
@@ -56,6 +70,7 @@ class Parameter(NamedTuple):
     choices: tuple[Any, ...] = ()
     unit: str = ""
     help: str = ""
+    tasks: tuple[str, ...] = TASKS
 
 
 def read(path: str | None = None) -> tuple[Parameter, ...]:
@@ -119,7 +134,8 @@ def coerce(values: Mapping[str, Any], described: Sequence[Parameter]) -> dict[st
     faults = []
     for parameter in described:
         value = result.get(parameter.name)
-        if value is None or (isinstance(value, str) and not value.strip() and parameter.type != "str"):
+        blank = isinstance(value, str) and not value.strip() and parameter.type != "str"
+        if value is None or (blank and value not in parameter.choices):
             value = parameter.default
         if value is None:
             result[parameter.name] = None
@@ -134,7 +150,7 @@ def coerce(values: Mapping[str, Any], described: Sequence[Parameter]) -> dict[st
 
 
 def apply(cfg: Any, path: str | None = None) -> None:
-    """Give ``cfg.param`` the types and defaults that the image describes.
+    """Give ``cfg.param`` the types and defaults that the image describes for the tasks at hand.
 
     Args:
         cfg: what ``util.get_merged_config`` gave; it is changed.
@@ -144,7 +160,12 @@ def apply(cfg: Any, path: str | None = None) -> None:
         ParameterError: values do not fit, or the file does not.
 
     """
-    for name, value in coerce(cfg.param, read(path)).items():
+    asked = [task for task in TASKS if getattr(cfg.ymir, f"run_{task}")]
+    described: dict[str, Parameter] = {}
+    for parameter in read(path):
+        if any(task in parameter.tasks for task in asked):
+            described.setdefault(parameter.name, parameter)
+    for name, value in coerce(cfg.param, list(described.values())).items():
         cfg.param[name] = value
 
 
@@ -184,6 +205,10 @@ def _parameter(entry: Any, index: int) -> Parameter:
     ):
         msg = f"{name}: minimum and maximum are {bounds}, and numbers are wanted"
         raise ParameterError(msg)
+    tasks = entry.get("tasks") or TASKS
+    if not isinstance(tasks, (list, tuple)) or not all(each in TASKS for each in tasks):
+        msg = f"{name}: tasks is {tasks!r}, and some of {', '.join(TASKS)} are wanted"
+        raise ParameterError(msg)
     return Parameter(
         name,
         entry["type"],
@@ -193,6 +218,7 @@ def _parameter(entry: Any, index: int) -> Parameter:
         tuple(choices),
         str(entry.get("unit") or ""),
         str(entry.get("help") or ""),
+        tuple(tasks),
     )
 
 
@@ -216,8 +242,8 @@ def _value(parameter: Parameter, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (bool, int, float)):
-        return str(value)
+    if isinstance(value, (bool, int, float)):  # a template of another hand may have the text 5 as a number
+        return str(value).lower() if isinstance(value, bool) else repr(value)
     msg = "text"
     raise ParameterError(msg)
 
@@ -237,11 +263,12 @@ def _integer(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and _WHOLE.match(value.strip()):
-        return int(value.strip().partition(".")[0])
-    if isinstance(value, str):
-        with_exponent = _finite(value)
-        if with_exponent is not None and with_exponent.is_integer():
-            return int(with_exponent)
+        with contextlib.suppress(ValueError):  # thousands of digits
+            return int(value)
+    elif isinstance(value, str):
+        found = _finite(value)
+        if found is not None and found.is_integer():
+            return int(found)
     msg = "a whole number"
     raise ParameterError(msg)
 
@@ -256,9 +283,11 @@ def _real(value: Any) -> float:
 
 
 def _finite(value: Any) -> float | None:
+    if isinstance(value, str) and not _NUMBER.match(value.strip()):
+        return None
     try:
         found = float(value)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
 
@@ -276,15 +305,16 @@ def _check_range(value: float, parameter: Parameter) -> None:
 
 
 def _choice(value: Any, choices: Sequence[Any]) -> Any:
-    """The choice that a value is, by itself or by its text."""
+    """The choice that a value is, by itself, by its text or as a number."""
     for choice in choices:
         if type(choice) is type(value) and choice == value:
             return choice
     for choice in choices:
-        if str(choice).lower() == str(value).strip().lower():
+        if isinstance(value, str) and value.strip() == (choice if isinstance(choice, str) else repr(choice)):
             return choice
-    numbers = [choice for choice in choices if isinstance(choice, (int, float)) and _finite(value) == choice]
-    if numbers and not isinstance(value, bool):
-        return numbers[0]
+    found = None if isinstance(value, bool) else _finite(value)
+    for choice in choices:
+        if isinstance(choice, (int, float)) and not isinstance(choice, bool) and found == choice:
+            return choice
     msg = f"one of {', '.join(map(str, choices))}"
     raise ParameterError(msg)
