@@ -132,6 +132,7 @@ SETTINGS: Mapping[str, Setting] = {
     "tutorial/first-image.md": _nothing,
     "how-to/bake.md": _demo(),
     "how-to/build-commands-and-secrets.md": _unbuilt,
+    "how-to/check-a-device.md": _nothing,
     "how-to/check-before-building.md": _nothing,
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
     "how-to/devcontainer.md": _demo(build=False),

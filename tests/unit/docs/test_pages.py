@@ -177,11 +177,11 @@ def test_options_named_alone_exist(page):
 
 OTHERS = frozenset({
     "--cap-add", "--config-file", "--device", "--exclude-newer", "--find-links", "--gpus", "--group-add",
-    "--prerelease",
-    "--privileged", "--python-platform", "--python-version", "--runtime", "--secret", "--shm-size", "--ssh",
-    "--target", "--user", "--userns",
+    "--health-cmd", "--prerelease",
+    "--privileged", "--python-platform", "--python-version", "--quick", "--read-only", "--runtime", "--secret",
+    "--shm-size", "--ssh", "--target", "--tmpfs", "--user", "--userns",
 })  # fmt: skip
-"""Options of uv, pip and docker that pages name."""
+"""Options of uv, pip, docker and check-device that pages name."""
 
 
 def test_the_reference_of_the_spec_has_every_key():
