@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from support import musa
 from support.command import Command, Project, leftovers, new_project
 from support.index import Index, serve
 from support.layers import members_of, paths_of, tars_of, traces
+from support.other_user import as_user, new_user
 from support.podman import settings_file
 from support.registry import make_certificate
 
@@ -197,6 +199,32 @@ def test_f07_every_backend_leaves_the_same_files(saved: Path, native: Path) -> N
     # the link, the toolkit's folder with bin, lib and include, and what stands in them
     assert len(ours) > 15
     assert theirs == ours
+
+
+@pytest.mark.parametrize("place", ["as an ordinary user", "in an ordinary container"])
+def test_f07_without_rights_the_image_is_the_same(
+    place: str, fresh_project: Project, index: Index, archives: Archives, tool: Callable[[str], str]
+) -> None:
+    text = tables(archives, index) + IMAGE.format(components=ALL)
+    fresh_project.spec(text)
+    digest = fresh_project("build", "--json").image["digest"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)  # not pytest's, which is closed to others
+        base = shutil.copytree(fresh_project.base.removeprefix("oci:"), folder / "base")
+        project = new_project(
+            folder / "project", home=folder, store=folder / "store", base=f"oci:{base}", index=index.simple
+        )
+        project.spec(text)
+        if place == "in an ordinary container":
+            before = (tool("setpriv"), "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+            done = project("build", "--json", before=before)
+        else:
+            with new_user("layerwright-components", folder) as (uid, gid):
+                for path in (folder, *folder.rglob("*")):
+                    os.chown(path, uid, gid)
+                done = project("build", "--json", before=as_user(uid, gid, (), folder))
+    assert done.image["digest"] == digest
+    assert ("nothing can be mounted here" in done.err) == (place == "in an ordinary container")
 
 
 def files_of(tars: list[bytes]) -> dict[str, tuple[object, ...]]:
