@@ -35,11 +35,12 @@ this order.
 | all other lists, such as `packages`, `apt`, `copy`, `run`, `mounts` | appended |
 | tables: `env`, `labels` | merged; the last entry of a name holds |
 
-**Parents.** A child inherits `python`, `platforms`, `accelerator`, `timezone`, `env`, `labels`, `writable`, `workdir`,
-`entrypoint`, `command` and how `run` starts it; its parent's values count for more than `[defaults]`. What the parent
-installs or copies is in the layers below, so `packages`, `apt`, `models`, `copy`, `run` and `smoke` are not repeated,
-and of `[defaults]` only `smoke` and `constraints` apply to a child again. `role`, `name`, `tags`, `prereleases`,
-`exclude-newer`, `bytecode` and `sealed` are each image's own. Once a parent has packages, its children have its Python.
+**Parents.** A child inherits `python`, `platforms`, `accelerator`, `gpu_arch`, `without`, `timezone`, `env`, `labels`,
+`writable`, `workdir`, `entrypoint`, `command` and how `run` starts it; its parent's values count for more than
+`[defaults]`. What the parent installs or copies is in the layers below, so `packages`, `apt`, `components`, `models`,
+`copy`, `run` and `smoke` are not repeated, and of `[defaults]` only `smoke` and `constraints` apply to a child again.
+`role`, `name`, `tags`, `prereleases`, `exclude-newer`, `bytecode` and `sealed` are each image's own. Once a parent has
+packages, its children have its Python. Another toolkit than the parent's installs the parent's other components again.
 
 **Matrix.** The cells are the product of the axes, named in the order in which the axes stand in the file:
 `infer-py311-cpu`. A value of the matrix counts for more than the same key elsewhere. `from = "image:NAME"` means the
