@@ -7,6 +7,7 @@ from layerwright.doctor.data import MthreadsData
 from layerwright.doctor.foreign import one_line
 from layerwright.doctor.machine import Machine
 from layerwright.doctor.model import Check, Cure, absent, broken
+from layerwright.facts.components import release_of_toolkit
 
 __all__ = ["CONTAINER_KINDS", "container_checks", "in_container"]
 
@@ -21,7 +22,8 @@ CONTAINER_KINDS: Final = (
         code=_RUNTIME,
         title="Docker knows the runtime mthreads",
         why="The runtime puts mthreads-gmi and libsrv_um_MUSA.so into containers; without it they are missing or of "
-        "zero bytes there, though the host works.",
+        "zero bytes there, though the host works. As the default it does so in builds, too, which torch_musa's own "
+        "Dockerfiles count on.",
         evidence="Runtimes of the Docker engine.",
         repair="`cd /usr/bin/musa && ./docker setup $PWD`, as root.",
     ),
@@ -63,8 +65,14 @@ def _runtime(machine: Machine, *, needed: bool) -> Check:
         cure = Cure(text="install and start Docker first (as root)", command="apt-get install docker.io")
         return absent(_RUNTIME, "no Docker engine answers: see docker-engine", cure, needed=needed)
     if "mthreads" in info.runtimes:
-        default = " and takes it by default" if info.default_runtime == "mthreads" else ""
-        return Check(id=_RUNTIME, status="ok", detail=f"Docker knows it{default}")
+        if info.default_runtime == "mthreads":
+            return Check(id=_RUNTIME, status="ok", detail="Docker knows it and takes it by default")
+        return Check(
+            id=_RUNTIME,
+            status="ok",
+            detail=f"Docker knows it, and takes {one_line(info.default_runtime) or 'another'} by default: `layerwright "
+            "run` asks for it by name; builds and starts by other means need the setup, or --runtime=mthreads",
+        )
     toolkit = machine.path("/usr/bin/musa/docker").exists()
     have = "the container toolkit is installed, but " if toolkit else ""
     install = Cure(
@@ -129,4 +137,6 @@ def _sdk(machine: Machine) -> Check:
         target = machine.path(there[0]).readlink().name
     except OSError:
         target = ""
-    return Check(id=_SDK, status="ok", detail=one_line(f"{there[0]}{f' ({target})' if target else ''}"))
+    release = release_of_toolkit(machine.read(f"{there[0]}/version.json"))
+    said = ", ".join(filter(None, (target, release and f"toolkit {release}")))
+    return Check(id=_SDK, status="ok", detail=one_line(f"{there[0]}{f' ({said})' if said else ''}"))

@@ -19,6 +19,7 @@ __all__ = [
     "KindName",
     "kind_of",
     "release_of_file",
+    "release_of_toolkit",
 ]
 
 KindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
@@ -67,6 +68,25 @@ def release_of_file(file: str) -> str:
     """The release that an archive's name tells: ``rc4.0.1`` of ``musa_toolkits_rc4.0.1.tar.gz``; empty for none."""
     match = _RELEASE.search(_ARCHIVE.sub("", file[:200]))
     return match[1].replace("_", "") if match else ""
+
+
+def release_of_toolkit(text: str) -> str:
+    """The release that an installed toolkit names in its version.json; empty when it names none.
+
+    ``{"musa_toolkits": {"version": "5.1.0", …}, …}``. Source: docs.mthreads.com, which calls it authoritative.
+    """
+    import json  # noqa: PLC0415 - start-up
+
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    entry = document.get("musa_toolkits") if isinstance(document, dict) else None
+    version = entry.get("version") if isinstance(entry, dict) else None
+    return version if isinstance(version, str) and _VERSION.fullmatch(version) else ""
+
+
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 
 
 def kind_of(name: str) -> ComponentKind | None:

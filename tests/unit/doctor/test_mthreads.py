@@ -227,6 +227,19 @@ def test_an_sdk_with_its_version(tmp_path):
     (tmp_path / "usr/local/musa").symlink_to("musa-3.1.0")
     check = check_of(look(tmp_path, files=GPU), "mthreads-sdk")
     assert check.detail == "/usr/local/musa (musa-3.1.0)"
+    (tmp_path / "usr/local/musa/version.json").write_text('{"musa_toolkits": {"version": "3.1.0"}}')
+    check = check_of(look(tmp_path, files=GPU), "mthreads-sdk")
+    assert check.detail == "/usr/local/musa (musa-3.1.0, toolkit 3.1.0)"
+
+
+def test_b07_a_runtime_that_is_not_the_default(tmp_path):
+    known = replace(RUNTIME, default_runtime="runc")
+    check = check_of(
+        look(tmp_path, files=WELL, programs={"mthreads-gmi": S80}, docker=known), "mthreads-runtime"
+    )
+    assert check.status == "ok"
+    assert "takes runc by default" in check.detail
+    assert "--runtime=mthreads" in check.detail
 
 
 def test_products_by_any_spelling():

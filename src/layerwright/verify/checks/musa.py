@@ -3,14 +3,13 @@
 Whether these go together is for the rules of a spec to say, which judge an image, too (``pairs``).
 """
 
-import json
 from collections.abc import Iterator
 from typing import Final
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import musa
 from layerwright.facts.compat.versions import public_of, same_release
-from layerwright.facts.components import MUSA_HOME
+from layerwright.facts.components import MUSA_HOME, release_of_toolkit
 from layerwright.plan.labels import COMPONENT_LABEL, SOURCE_LABEL
 from layerwright.verify.inspection import Inspection
 
@@ -29,7 +28,6 @@ LABEL = Kind(
 KINDS = (LABEL,)
 
 _VERSIONS: Final = f"{MUSA_HOME}/version.json"
-"""Names the toolkit's release. Source: docs.mthreads.com, which calls it authoritative."""
 
 
 def check(image: Inspection) -> Iterator[Finding]:
@@ -49,14 +47,7 @@ def check(image: Inspection) -> Iterator[Finding]:
 
 def toolkit_release(image: Inspection) -> str:
     """The release of the toolkit in an image; empty when there is none, or it does not say."""
-    text = image.tree.text(_VERSIONS)
-    try:
-        document = json.loads(text or "")
-    except (ValueError, RecursionError):
-        return ""
-    entry = document.get("musa_toolkits") if isinstance(document, dict) else None
-    version = entry.get("version") if isinstance(entry, dict) else None
-    return version[:80] if isinstance(version, str) else ""
+    return release_of_toolkit(image.tree.text(_VERSIONS) or "")
 
 
 def _built_from(stated: str, held: str) -> bool:
