@@ -29,7 +29,7 @@ from layerwright.harness.records import (
     read_record,
 )
 from layerwright.harness.watch import read_monitor_file
-from layerwright.ymir.codes import ObjectType, meaning_of
+from layerwright.ymir.codes import PERMISSION, ObjectType, meaning_of
 from layerwright.ymir.dataset import Dataset, asset_path
 from layerwright.ymir.environment import takes_boxes
 from layerwright.ymir.infer_result import InferCheck, check_detections
@@ -117,7 +117,16 @@ def judge_folder(folder: Path, *, package: bool = True) -> Report:
     )
     stored: PackageFile | None = None
     if package and verdict.package and judged.training is not None and judged.training.result is not None:
-        stored = build_package(folder, job, judged.training.result)
+        try:
+            stored = build_package(folder, job, judged.training.result)
+        except PermissionError as error:
+            verdict = replace(
+                verdict,
+                success=False,
+                code=PERMISSION,
+                reason=f"{error.filename} cannot be read by the platform",
+                package=False,
+            )
     tail = "" if verdict.success else _failure_message(folder, verdict.reason)
     return Report(
         task=job.task,

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -139,7 +140,7 @@ class _Runner:
     def _finish(self, record: RunRecord, monitor: Path) -> Report:
         record = replace(record, fetch_result=asked_to_cancel(self.folder) == "fetch")
         write_record(self.folder, RUN, record)
-        if monitor.is_file():
+        with suppress(OSError):  # a file that cannot be read is judged as such
             shutil.copyfile(monitor, self.folder / MONITOR_COPY)
         report = judge_folder(self.folder)
         now = self.clock.now()
@@ -184,8 +185,11 @@ class _Stages:
         except OSError:
             return ""
         if changed != self.known[0]:
-            check = read_training(self.folder)
             text = ""
+            try:
+                check = read_training(self.folder)
+            except OSError:  # the end tells
+                return ""
             if check.result is not None:
                 metric, value = check.result.top_metric
                 count = len(check.result.stages)

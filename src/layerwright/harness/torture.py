@@ -232,8 +232,8 @@ TRIALS: Final = (
 
 
 def kill_half_way(progress: Progress) -> bool:
-    """Whether to kill a training now."""
-    return progress.latest >= _HALF
+    """Whether to kill a training now: once half is reported, and before it says that all is."""
+    return _HALF <= progress.latest < 1
 
 
 def judge_trial(trial: Trial, report: Report) -> TrialRow:
