@@ -5,7 +5,6 @@ Everything that can be wrong is found before an engine is asked: options, folder
 
 import os
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,12 +12,9 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from layerwright.core.errors import LayerwrightError, Problem, SpecError, UsageError
+from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.core.events import Notice
-from layerwright.core.source import Location
 from layerwright.spec.base import parse_base
-from layerwright.spec.musa.definition import DEFINITION, read_definition
-from layerwright.spec.musa.options import ScriptName
 from layerwright.spec.musa.records import recorded
 from layerwright.spec.musa.requests import (
     AllRequest,
@@ -29,7 +25,6 @@ from layerwright.spec.musa.requests import (
     read_base,
     read_image,
 )
-from layerwright.spec.musa.said import COMMAND_LINE, Given
 from layerwright.spec.musa.write import (
     PYTORCH,
     VISION,
@@ -39,26 +34,20 @@ from layerwright.spec.musa.write import (
     write_base,
     write_image,
 )
+from layerwright.workflow.musa_order import Order, command_of, with_definition, wrong_option
 from layerwright.workflow.musa_places import build_folder, find_checkout, make_checkout
 from layerwright.workflow.session import Session
 
-__all__ = ["Built", "Order", "build_order", "emit_order"]
+__all__ = ["Built", "build_order", "emit_order"]
 
 PYTORCH_VARIABLE: Final = "PYTORCH_REPO_ROOT_PATH"
 VISION_VARIABLE: Final = "TORCH_VISION_REPO_ROOT_PATH"
-_LARGEST: Final = 2**20
+UNKNOWN: Final = "0" * 64
+"""In the spec, in place of the digest of a file that could not be had: its image is not built."""
 _BACKENDS: Final[tuple["Backend", ...]] = ("docker", "podman", "native")
-_NOT_OF_THE_SPEC: Final = frozenset({"emit_toml", "backend", "output", "no_prepare"})
 
 Backend = Literal["docker", "podman", "native"]
 Request = BaseRequest | ImageRequest | AllRequest
-
-
-class Order(Struct, frozen=True, kw_only=True):
-    """A command line: which script, and what was given."""
-
-    script: ScriptName
-    given: Given
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -81,7 +70,7 @@ def emit_order(session: Session, order: Order) -> str:
     Raises:
         SpecError: everything that is wrong with the command line.
     """
-    order = _with_definition(session, order)
+    order = with_definition(session, order)
     _backend(order)
     request = _read(session, order)
     folder = build_folder(session, make=bool(_images(request)))
@@ -95,60 +84,30 @@ def build_order(session: Session, order: Order) -> Built:
         SpecError: everything that is wrong with the command line.
         LayerwrightError: the only image failed.
     """
-    order = _with_definition(session, order)
+    order = with_definition(session, order)
     backend = _backend(order)
     outputs = _outputs(session, order, backend)
     request = _read(session, order)
     folder = build_folder(session)
     file = folder / f"{re.sub('[^A-Za-z0-9._-]+', '-', _file_name(request))}.toml"
     prepared = isinstance(request, ImageRequest) and request.prepared
+    failed: dict[str, LayerwrightError] = {}
     if prepared:
         _check_prepared(session, order, file, folder)
     else:
         request = _with_checkouts(session, request)
-        digests = _digests(session, request, folder)
+        digests = _digests(session, request, folder, failed)
         text = _write(request, order, digests=digests, bases=_bases(session, request, backend))
         _put(file, text)
     _tell(session, order, request)
-    cells = (
-        [variant_name(one) for one in request.variants]
-        if isinstance(request, AllRequest)
-        else [_cell(request)]
-    )
     return _build_each(
-        replace(session, spec_file=file, settings=()), cells, backend, outputs, locked=prepared
+        replace(session, spec_file=file, settings=()),
+        request,
+        backend,
+        outputs,
+        locked=prepared,
+        failed=failed,
     )
-
-
-def _with_definition(session: Session, order: Order) -> Order:
-    """The order of ``build-all`` with the values of its definition."""
-    if order.script != "build-all":
-        return order
-    named = order.given.options.get("definition")
-    path = session.start / (named if isinstance(named, str) else DEFINITION)
-    shown = str(named or DEFINITION)
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-    except FileNotFoundError as error:
-        if named is None:
-            return order
-        raise _wrong(
-            "--definition", f"--definition: there is no file {shown}", "`--template` prints one"
-        ) from error
-    except OSError as error:
-        raise _wrong(
-            "--definition", f"--definition: cannot read {shown}: {error.strerror}", "name a file"
-        ) from error
-    if len(data) > _LARGEST:
-        what = f"{shown} is larger than {_LARGEST >> 20} MiB: it is no definition"
-        raise _wrong("--definition", what, "`--template` prints one")
-    try:
-        text = data.decode("utf-8-sig")
-    except ValueError as error:
-        raise _wrong("--definition", f"{shown} is no UTF-8 text", "convert it: iconv -t UTF-8") from error
-    values = read_definition(text, file=shown)
-    return Order(script=order.script, given=Given(options=order.given.options, definition=values, file=shown))
 
 
 def _backend(order: Order) -> Backend:
@@ -156,14 +115,14 @@ def _backend(order: Order) -> Backend:
     for backend in _BACKENDS:
         if text == backend:
             return backend
-    raise _wrong("--backend", f"--backend is {text!r}", f"it is one of {', '.join(_BACKENDS)}")
+    raise wrong_option("--backend", f"--backend is {text!r}", f"it is one of {', '.join(_BACKENDS)}")
 
 
 def _outputs(session: Session, order: Order, backend: Backend) -> tuple[str, ...]:
     given = order.given.options.get("output", ())
     outputs = given if isinstance(given, tuple) else ()
     if outputs and backend != "native":
-        raise _wrong(
+        raise wrong_option(
             "--output",
             f"--output is for the native backend, and --backend is {backend}",
             "add --backend native",
@@ -212,14 +171,27 @@ def _file_name(request: Request) -> str:
     return "musa-pytorch" if isinstance(request, AllRequest) else request.name
 
 
-def _digests(session: Session, request: Request, folder: Path) -> dict[str, str]:
-    addresses = addresses_of(_images(request))
+def _digests(
+    session: Session, request: Request, folder: Path, failed: dict[str, LayerwrightError] | None = None
+) -> dict[str, str]:
+    """Digests of all files by address; images that lack one are noted as failed, when there are several."""
+    images = _images(request)
+    addresses = addresses_of(images)
     if not addresses:
         return {}
     from layerwright.workflow.musa_files import bring_files  # noqa: PLC0415 - start-up
 
     folder = build_folder(session) if any(not one.sha256 for one in addresses) else folder
-    return bring_files(session, addresses, folder)
+    missing: dict[str, LayerwrightError] | None = {} if failed is not None and len(images) > 1 else None
+    digests = bring_files(session, addresses, folder, missing=missing)
+    if missing and failed is not None:
+        for image in images:
+            lacks = [missing[one.url] for one in addresses_of([image]) if one.url in missing]
+            failed.update({variant_name(image): error for error in lacks[:1]})
+        if len(failed) == len(images):
+            raise next(iter(missing.values()))
+        digests |= dict.fromkeys(missing, UNKNOWN)
+    return digests
 
 
 def _with_checkouts(session: Session, request: Request) -> Request:
@@ -269,7 +241,7 @@ def _bases(session: Session, request: Request, backend: Backend) -> dict[str, st
 
 
 def _write(request: Request, order: Order, *, digests: Mapping[str, str], bases: Mapping[str, str]) -> str:
-    command = _command(order)
+    command = command_of(order)
     match request:
         case BaseRequest():
             return write_base(request, command=command, base=bases.get(f"ubuntu:{request.ubuntu}", ""))
@@ -277,18 +249,6 @@ def _write(request: Request, order: Order, *, digests: Mapping[str, str], bases:
             return write_image(request, command=command, digests=digests, base=bases.get(request.base, ""))
         case AllRequest():
             return write_all(request, command=command, digests=digests, bases=bases)
-
-
-def _command(order: Order) -> str:
-    """The command line, as it can be given again."""
-    words = ["layerwright", "musa", order.script]
-    for name, value in order.given.options.items():
-        if name in _NOT_OF_THE_SPEC:
-            continue
-        option = f"--{name}"
-        for one in value if isinstance(value, tuple) else (value,):
-            words += [option] if one is True else [option, str(one)]
-    return shlex.join(words)
 
 
 def _check_prepared(session: Session, order: Order, file: Path, folder: Path) -> None:
@@ -303,20 +263,20 @@ def _check_prepared(session: Session, order: Order, file: Path, folder: Path) ->
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise _wrong(
+        raise wrong_option(
             "--no_prepare",
             f"--no_prepare: nothing is prepared in {folder}: there is no {file.name}",
             "run the command once without it",
         ) from error
     if not lock_beside(file).exists():
-        raise _wrong(
+        raise wrong_option(
             "--no_prepare",
             f"--no_prepare: {file} has no lock beside it, so its preparation was broken off",
             "run the command once without it",
         )
     prepared = re.search("^# Written by `(.*)`\\.$", text, re.MULTILINE)
-    if prepared is None or prepared[1] != _command(order):
-        raise _wrong(
+    if prepared is None or prepared[1] != command_of(order):
+        raise wrong_option(
             "--no_prepare",
             f"--no_prepare: {file} was prepared by another command line: {prepared[1] if prepared else 'unknown'}",
             "run the command once without it",
@@ -364,13 +324,27 @@ def _tell(session: Session, order: Order, request: Request) -> None:
 
 
 def _build_each(
-    session: Session, cells: Sequence[str], backend: Backend, outputs: Sequence[str], *, locked: bool
+    session: Session,
+    request: Request,
+    backend: Backend,
+    outputs: Sequence[str],
+    *,
+    locked: bool,
+    failed: Mapping[str, LayerwrightError],
 ) -> Built:
+    """Build each image by itself; ``failed`` are those that cannot be built."""
+    cells = (
+        [variant_name(one) for one in request.variants]
+        if isinstance(request, AllRequest)
+        else [_cell(request)]
+    )
     images: list[Any] = []
     document: dict[str, Any] = {"schema": 1, "images": [], "failures": [], "outputs": []}
     failures: list[tuple[str, LayerwrightError]] = []
     for cell in cells:
         try:
+            if cell in failed:
+                raise failed[cell]
             found, built = _build_one(session, cell, backend, locked=locked)
         except LayerwrightError as error:
             if len(cells) == 1:
@@ -403,7 +377,3 @@ def _build_one(
 
     document, _ = build_with_engine(session, request, backend)
     return document, ()
-
-
-def _wrong(option: str, what: str, hint: str) -> SpecError:
-    return SpecError([Problem(what=what, where=Location(file=COMMAND_LINE, key=option), hint=hint)])

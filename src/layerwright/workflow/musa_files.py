@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import tomli
 from msgspec import Struct, ValidationError, convert
 
-from layerwright.core.errors import IntegrityError, NetworkError, UsageError
+from layerwright.core.errors import IntegrityError, LayerwrightError, NetworkError, UsageError
 from layerwright.core.events import BytesMoved, Notice, TaskEnded, TaskStarted
 from layerwright.spec.musa.addresses import Address
 from layerwright.workflow.session import Session
@@ -43,13 +43,21 @@ class _Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file: tuple[_File, ...] = ()
 
 
-def bring_files(session: Session, addresses: Iterable[Address], folder: Path) -> dict[str, str]:
+def bring_files(
+    session: Session,
+    addresses: Iterable[Address],
+    folder: Path,
+    *,
+    missing: dict[str, LayerwrightError] | None = None,
+) -> dict[str, str]:
     """Bring files into the store, each with the digest that its address states or that is recorded of it.
 
     Args:
         session: surroundings.
         addresses: of archives and wheels.
         folder: where the record stands; it exists.
+        missing: takes the errors of files that cannot be had or are other ones, by address; without it the first is
+            raised.
 
     Returns:
         sha256 by address.
@@ -73,7 +81,13 @@ def bring_files(session: Session, addresses: Iterable[Address], folder: Path) ->
             room: Literal["files", "wheels"] = "wheels" if address.file.endswith(".whl") else "files"
             if not sha256 or not session.store.has(room, sha256):
                 record = path if recorded is not None and not address.sha256 else None
-                sha256 = _load(session, http, address, room, sha256, record)
+                try:
+                    sha256 = _load(session, http, address, room, sha256, record)
+                except (IntegrityError, NetworkError) as error:
+                    if missing is None:
+                        raise
+                    missing[address.url] = error
+                    continue
             digests[address.url] = sha256
             if not address.sha256 and recorded is None:
                 size = session.store.path(room, sha256).stat().st_size

@@ -43,7 +43,7 @@ def read_arguments(table: Sequence[Option], words: Sequence[str]) -> dict[str, V
         if not word.startswith("-") or word in {"-", "--"}:
             raise _wrong(
                 word,
-                f"nothing takes the word {word!r}",
+                f"nothing takes the word {ascii(word) if not _is_text(word) else repr(word)}",
                 "quote values that hold blanks; every value has an option",
             )
         name, equals, attached = _split(word)
@@ -83,6 +83,8 @@ def _next(option: Option, left: list[str]) -> str:
 
 
 def _put(values: dict[str, Value], option: Option, value: str) -> None:
+    if not _is_text(value):
+        raise _wrong(option.long, f"{option.name} is no UTF-8 text: {value!a}", "a spec is; rename the file")
     before = values.get(option.field)
     if option.many:
         values[option.field] = (*(before if isinstance(before, tuple) else ()), value)
@@ -94,6 +96,15 @@ def _put(values: dict[str, Value], option: Option, value: str) -> None:
             "leave one of the two out",
         )
     values[option.field] = value
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written down: bytes of the command line that are no UTF-8 come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unknown(name: str, known: Mapping[str, Option]) -> WrongWordError:

@@ -120,7 +120,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         verb.set_defaults(handler=_handler(name), makes_images=True)
     scripts = verbs.add_parser(
         "scripts",
-        parents=[common],
+        parents=[common],  # type: ignore[list-item]  # typeshed takes parents for parsers of this class
         help="scripts under the old names, for commands that are pasted",
         description="Write build_base.sh, build.sh and build_all.sh, each of which hands its command line to "
         "`layerwright musa`. Documented commands can then be pasted as they stand: bash docker/build.sh …",
@@ -157,7 +157,8 @@ def _run(context: Context, options: argparse.Namespace, script: "ScriptName") ->
         context.terminal.print(TEMPLATE.rstrip("\n"))
         return 0
     from layerwright.spec.musa.said import Given  # noqa: PLC0415 - start-up
-    from layerwright.workflow.musa import Order, build_order, emit_order  # noqa: PLC0415 - start-up
+    from layerwright.workflow.musa import build_order, emit_order  # noqa: PLC0415 - start-up
+    from layerwright.workflow.musa_order import Order  # noqa: PLC0415 - start-up
 
     emit = options.given.pop("emit_toml", False)
     order = Order(script=script, given=Given(options=options.given))
