@@ -141,6 +141,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
     "how-to/models.md": _nothing,
+    "how-to/move-an-executor.md": _nothing,
     "how-to/move-from-a-dockerfile.md": _nothing,
     "how-to/move-from-capybara.md": _nothing,
     "how-to/prepare-a-host-moore-threads.md": _nothing,
