@@ -5,7 +5,6 @@ The environment of an image with MUSA is here as well. Pure text.
 
 import re
 import shlex
-from collections.abc import Iterable
 from typing import Final
 
 from layerwright.facts.components import MUSA_HOME, RENDER_GROUP, kind_of
@@ -13,7 +12,7 @@ from layerwright.facts.gpu_architectures import parse_architecture
 from layerwright.plan.steps import FILES_MOUNT, MountedFile, RunCommand
 from layerwright.spec.model import Cell, Component
 
-__all__ = ["archive_name", "component_command", "has_toolkit", "musa_env"]
+__all__ = ["archive_name", "component_command", "musa_env"]
 
 # The folder of work is no layer's: it goes before the command ends. Archives are packed by others, so the owners
 # they name mean nothing here.
@@ -24,7 +23,7 @@ trap 'cd / && rm -rf "$work"' EXIT
 tar -xof {archive} -C "$work"
 cd "$work"
 set -- *
-if [ $# -eq 1 ] && [ -d "$1" ]; then cd "$1"; fi
+if [ $# -eq 1 ] && [ -d "./$1" ]; then cd "./$1"; fi
 """
 
 _FIND_INSTALLER: Final = """\
@@ -94,11 +93,6 @@ def _install(component: Component, name: str) -> str:
     return _FIND_INSTALLER.format(installers=" ".join(installers), complaint=shlex.quote(complaint))
 
 
-def has_toolkit(cell: Cell) -> bool:
-    """Whether the image, or a parent, installs the MUSA toolkit."""
-    return any(one.kind == "musa_toolkit" for one in _all(cell))
-
-
 def musa_env(cell: Cell) -> dict[str, str]:
     """What programs find MUSA by; ``PATH`` holds what goes before the base's own. Empty for other images.
 
@@ -106,13 +100,9 @@ def musa_env(cell: Cell) -> dict[str, str]:
     for whoever starts it: ``MTHREADS_VISIBLE_DEVICES`` is not here.
     """
     env = dict[str, str]()
-    if has_toolkit(cell):
+    if any(one.kind == "musa_toolkit" for one in (*cell.inherited_components, *cell.components)):
         env |= {"MUSA_HOME": MUSA_HOME, "LD_LIBRARY_PATH": f"{MUSA_HOME}/lib", "PATH": f"{MUSA_HOME}/bin"}
     architecture = parse_architecture(cell.gpu_arch) if cell.gpu_arch else None
     if architecture is not None:
         env["TORCH_MUSA_ARCH_LIST"] = architecture.number
     return env
-
-
-def _all(cell: Cell) -> Iterable[Component]:
-    return (*cell.inherited_components, *cell.components)

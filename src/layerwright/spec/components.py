@@ -211,7 +211,7 @@ def _check_together(
 def _check_needed(wish: Wish, chosen: ComponentSet, reader: Reader) -> None:
     whole = (*chosen.inherited, *chosen.own)
     held = {one.kind for one in whole}
-    for one in chosen.own:
+    for one in whole:
         if one.kind in wish.without:
             reader.fault(
                 (*wish.path, "without"),

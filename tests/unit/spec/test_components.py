@@ -235,3 +235,17 @@ def test_an_address_may_be_unencrypted_by_name_or_on_this_machine() -> None:
     assert "plain http is refused" in problem_of(archive("http://e.org/a.tgz")).what
     for url in ("ftp://e.org/a.tgz", "https://", "http:///a.tgz"):
         assert len(problems_of(archive(url))) == 1
+
+
+def test_a_child_cannot_do_without_what_its_parent_installed() -> None:
+    problem = problem_of(
+        images("""
+        [images.base]
+        components = ["sdk", "mccl"]
+        [images.app]
+        from = "image:base"
+        without = ["mccl"]
+        """)
+    )
+    assert problem.what == "'app' is to be without MCCL, and has 'mccl'"
+    assert problem.where.key == "images.app.without"
