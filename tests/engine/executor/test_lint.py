@@ -94,43 +94,43 @@ def test_a_script_that_is_not_there(project: Project) -> None:
     assert codes(project("executor", "lint", "exec", "--json", status=1).json()) == [("error", "COMMAND")]
 
 
-def test_a_folder_of_templates(executor_command: Command) -> None:
-    folder = executor_command.folder / "exec"
+def test_a_folder_of_templates(folder_command: Command) -> None:
+    folder = folder_command.folder / "exec"
     (folder / "img-man").mkdir(parents=True)
     (folder / "img-man" / "training-template.yaml").write_text(
         "lr: 1e-3\nsince: 2020-01-01\n", encoding="utf-8"
     )
-    done = executor_command("executor", "lint", "exec", status=1)
+    done = folder_command("executor", "lint", "exec", status=1)
     assert "error[LW-YMIR-DATE]: since: 2020-01-01 is a date in YAML" in done.out
     assert "--> exec/img-man/training-template.yaml:2" in done.out
     assert '+ since: "2020-01-01"' in done.out
     assert "1 error, 1 warning, 1 note in exec" in done.out
 
-    sarif = executor_command("executor", "lint", "exec", "--sarif", "-", status=1)
+    sarif = folder_command("executor", "lint", "exec", "--sarif", "-", status=1)
     run = json.loads(sarif.out)["runs"][0]
     assert {one["ruleId"] for one in run["results"]} == {"LW-YMIR-DATE", "LW-YMIR-NUMBER", "LW-YMIR-MANIFEST"}
 
-    loose = executor_command.folder / "loose"
+    loose = folder_command.folder / "loose"
     loose.mkdir()
     (loose / "infer-template.yaml").write_text("a: 1\n", encoding="utf-8")
     (loose / "manifest.yaml").write_text("object_type: 4\n", encoding="utf-8")
-    assert "nothing found in loose" in executor_command("executor", "lint", "loose").out
+    assert "nothing found in loose" in folder_command("executor", "lint", "loose").out
 
 
-def test_a_folder_with_a_spec(executor_command: Command) -> None:
-    (executor_command.folder / "layerwright.toml").write_text(
+def test_a_folder_with_a_spec(folder_command: Command) -> None:
+    (folder_command.folder / "layerwright.toml").write_text(
         '[project]\nname = "p"\n[images.a]\nfrom = "debian:bookworm"\nrole = "executor"\n'
         'parameters = [{ name = "task_id", default = "x" }]\n',
         encoding="utf-8",
     )
-    done = executor_command("executor", "lint", "--json", status=1)
+    done = folder_command("executor", "lint", "--json", status=1)
     assert codes(done.json()) == [("error", "COMMAND"), ("warning", "RESERVED")]
     place = done.json()["findings"][1]["where"]["location"]
     assert (place["file"], place["line"], place["key"]) == ("layerwright.toml", 6, "images.a.parameters[0]")
 
 
-def test_what_is_nothing(executor_command: Command) -> None:
-    done = executor_command("executor", "lint", status=2)
+def test_what_is_nothing(folder_command: Command) -> None:
+    done = folder_command("executor", "lint", status=2)
     assert "nothing of an executor" in done.err
     assert "layerwright executor new NAME" in done.err
-    executor_command("executor", "lint", "oci:nowhere", status=2)
+    folder_command("executor", "lint", "oci:nowhere", status=2)

@@ -1,0 +1,127 @@
+"""executor new: the project builds, is sound, and does every task as the platform would run it."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from support.command import Command
+
+pytestmark = [pytest.mark.engine, pytest.mark.network]
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A COCO document of twelve pictures with a cat on each, always at nearly the same place."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    images, annotations = [], []
+    for number in range(12):
+        x, y, w, h = 20 + number, 15, 60, 50
+        picture = Image.new("RGB", (120, 90), (number * 20, 80, 10))
+        ImageDraw.Draw(picture).rectangle((x, y, x + w - 1, y + h - 1), fill=(200, 200, 200))
+        picture.save(folder / f"{number}.jpg")
+        images.append({"id": number, "file_name": f"{number}.jpg", "width": 120, "height": 90})
+        ring = [x, y, x + w, y, x + w, y + h, x, y + h]
+        annotations.append(
+            {
+                "id": number,
+                "image_id": number,
+                "category_id": 1,
+                "bbox": [x, y, w, h],
+                "area": w * h,
+                "iscrowd": 0,
+                "segmentation": [ring],
+            }
+        )
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}
+    (folder / "coco.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder / "coco.json"
+
+
+def package_of(command: Command) -> Path:
+    (package,) = (command.folder / "executor-runs").glob("*/package/*")
+    return package
+
+
+def test_detection_does_every_task(
+    executor_command: Command, docker: str, loaded: Callable[[str], str], pictures: Path
+) -> None:
+    made = executor_command("executor", "new", "cats", "--json").json()
+    assert made["folder"] == "cats"
+    project = executor_command.changed(folder=executor_command.folder / "cats")
+    assert all((project.folder / path).is_file() for path in made["files"])
+    assert "nothing found" in project("executor", "lint").out
+
+    image = loaded("cats-executor:0.1.0")
+    project("build", "--output", "docker", timeout=600)
+    assert "nothing found" in project("executor", "lint", f"docker:{image}").out
+    run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
+    training = project(*run, "--task", "training", timeout=200).json()
+    assert training["verdict"]["success"], training
+    both = project(*run, "--task", "mining+infer", "--model", package_of(project), timeout=200).json()
+    assert both["verdict"]["success"], both
+
+
+def test_segmentation_trains_and_infers(
+    executor_command: Command, docker: str, loaded: Callable[[str], str], pictures: Path
+) -> None:
+    executor_command("executor", "new", "masks", "--segmentation", "--task", "training", "--task", "infer")
+    project = executor_command.changed(folder=executor_command.folder / "masks")
+    loaded("masks-executor:0.1.0")
+    run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
+    training = project(*run, "--task", "training", timeout=600).json()
+    assert training["verdict"]["success"], training
+    infer = project(*run, "--task", "infer", "--model", package_of(project), timeout=200).json()
+    assert infer["verdict"]["success"], infer
+
+
+def test_nothing_is_overwritten(folder_command: Command) -> None:
+    (folder_command.folder / "there").mkdir()
+    (folder_command.folder / "there" / "file").touch()
+    done = folder_command("executor", "new", "there", status=2)
+    assert "not empty" in done.err
+    assert [path.name for path in (folder_command.folder / "there").iterdir()] == ["file"]
+
+
+def test_an_installed_layerwright_brings_the_module(
+    folder_command: Command, tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    """Its wheel holds that of ymir_exc, with the bytes that the project gets."""
+    uv = Path(sys.executable).with_name("uv")
+    built = subprocess.run(
+        [uv, "build", "--wheel", "--quiet", "--out-dir", tmp_path / "dist", ROOT],
+        capture_output=True,
+        timeout=200,
+        check=False,
+    )
+    assert built.returncode == 0, built
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+        (name,) = (one for one in archive.namelist() if one.endswith(".whl"))
+        module = archive.read(name)
+    program = "from layerwright.cli.main import entry; entry()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "executor", "new", "mine", "--offline"],
+        cwd=folder_command.folder,
+        env={
+            **folder_command.environment,
+            "PYTHONPATH": str(tmp_path / "installed"),
+            "PATH": os.environ["PATH"],
+        },
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    (given,) = (folder_command.folder / "mine" / "vendor").iterdir()
+    assert given.read_bytes() == module
