@@ -56,6 +56,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen()  # who is told the address may ask at once
     except OSError as error:
         raise UsageError(
             f"cannot listen at {host}, port {port}: {error.strerror or error}",
