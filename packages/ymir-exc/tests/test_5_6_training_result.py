@@ -55,10 +55,23 @@ def test_names_that_are_no_identifiers(task, name):
     assert not (task.models / "result.yaml").exists()
 
 
-@pytest.mark.parametrize("files", [[], (), ""])
+@pytest.mark.parametrize("files", [[], (), "", [""]])
 def test_a_stage_without_files(task, files):
-    with pytest.raises((ValueError, TypeError)):
-        rw.write_model_stage("a", files or [], {"mAP": 0.5})
+    with pytest.raises(ValueError, match="the stage 'a' has no files"):
+        rw.write_model_stage("a", files, {"mAP": 0.5})
+
+
+@pytest.mark.parametrize("name", ["attachments", "evaluate_config"])
+def test_what_is_no_mapping(task, name):
+    with pytest.raises(TypeError, match=rf"{name} is \['a'\], and a mapping is wanted"):
+        rw.write_model_stage("a", task.weights("a.pt"), {"mAP": 0.5}, **{name: ["a"]})
+    assert not (task.models / "result.yaml").exists()
+
+
+def test_without_its_folder(task):
+    task.models.rmdir()
+    with pytest.raises(FileNotFoundError, match=r"\(the folder of .*result\.yaml\)"):
+        rw.write_training_result(stage_name="a", files=["attachments"], evaluation_result={"mAP": 0.5})
 
 
 def test_one_file_may_be_given_as_text_or_path(task):
@@ -261,6 +274,14 @@ def test_absolute_paths_become_relative(task):
     assert read(task).members == {"a": ["a/a.pt", "a/w/b.pt"]}
 
 
+def test_paths_may_not_leave_the_folder(task):
+    task.weights("a.pt", "w/b.pt")
+    rw.write_model_stage("a", ["w/../a.pt"], {"mAP": 0.5})
+    assert read(task).members == {"a": ["a/a.pt"]}
+    with pytest.raises(ValueError, match=r"c\.pt is outside of"):
+        rw.write_model_stage("a", ["../c.pt"], {"mAP": 0.5})
+
+
 def test_absolute_paths_elsewhere_are_refused(task):
     with pytest.raises(
         ValueError, match=r"/etc/hostname is outside of .*, and the platform would take the file"
@@ -273,7 +294,7 @@ def test_absent_files_are_said(task):
         UserWarning, match="files of the stage a that are not in .*: gone.pt; the platform refuses"
     ):
         rw.write_model_stage("a", ["gone.pt", *task.weights("a/own.pt", "a.pt")], {"mAP": 0.5})
-    with pytest.warns(UserWarning, match="attachments that are not in .*: logs/x.txt"):
+    with pytest.warns(UserWarning, match="that are not in .*: attachments/logs/x.txt"):
         rw.write_model_stage("b", ["a.pt"], {"mAP": 0.5}, attachments={"logs": ["x.txt"]})
 
 

@@ -38,6 +38,9 @@ def write_text(path: str, text: str) -> None:
     except PermissionError:
         _overwrite(target, data)
         return
+    except FileNotFoundError as error:
+        folder = os.path.dirname(target)
+        raise FileNotFoundError(error.errno, f"{error.strerror} (the folder of {path})", folder) from None
     try:
         try:
             _keep_owner(descriptor, target)

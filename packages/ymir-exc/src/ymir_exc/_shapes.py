@@ -7,7 +7,7 @@ from typing import Any, Mapping, NamedTuple
 
 from ymir_exc._plain import number
 
-__all__ = ["StageCall", "is_number", "names_of", "stage_call"]
+__all__ = ["StageCall", "is_number", "mapping", "names_of", "stage_call"]
 
 # A moment after the first eleven days of 1970 in seconds; no metric that is a fraction reaches it.
 _EARLIEST_TIME = 1e6
@@ -71,6 +71,19 @@ def stage_call(
     return StageCall(evaluation_result, mAP, timestamp, attachments, evaluate_config)
 
 
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """The value, which is a mapping.
+
+    Raises:
+        TypeError: it is none.
+
+    """
+    if isinstance(value, Mapping):
+        return value
+    msg = f"{what} is {value!r}, and a mapping is wanted"
+    raise TypeError(msg)
+
+
 def names_of(files: Any) -> list[str]:
     """Names of files from a list of texts or paths, or from one alone.
 
@@ -79,9 +92,9 @@ def names_of(files: Any) -> list[str]:
 
     """
     if isinstance(files, (str, os.PathLike)):
-        return [str(os.fspath(files))]
+        files = [files]
     try:
-        return [str(os.fspath(each)) for each in files]
+        return [str(os.fspath(each)) for each in files if each]
     except TypeError:
         msg = f"files is {files!r}, and a list of file names is wanted"
         raise TypeError(msg) from None

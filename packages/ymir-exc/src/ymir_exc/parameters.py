@@ -160,7 +160,7 @@ def apply(cfg: Any, path: str | None = None) -> None:
         ParameterError: values do not fit, or the file does not.
 
     """
-    asked = [task for task in TASKS if getattr(cfg.ymir, f"run_{task}")]
+    asked = [task for task in TASKS if getattr(cfg.ymir, f"run_{task}")] or TASKS
     described: dict[str, Parameter] = {}
     for parameter in read(path):
         if any(task in parameter.tasks for task in asked):

@@ -283,6 +283,7 @@ def _write_stage(
     moment = int(time.time() if call.timestamp is None else number(call.timestamp, "timestamp"))
     document = _known_document(output.training_result_file)
     document.update(beside or {})
+    attachments: dict[str, list[str]] = {}
     if wants_old_form():
         document = _stages.old_document(document, names, values, moment)
         document["stage_name"] = name
@@ -290,11 +291,14 @@ def _write_stage(
         entry = {"stage_name": name, "files": names, "timestamp": moment, **values}
         document = _stages.add_stage(document, top_metric, entry)
         if call.attachments:
-            document["attachments"] = _attachments(call.attachments, output.models_dir)
+            found = _shapes.mapping(call.attachments, "attachments")
+            attachments = {str(section): _shapes.names_of(each) for section, each in found.items()}
+            document["attachments"] = attachments
         if call.evaluate_config:
-            document["evaluate_config"] = _stages.clean_evaluate_config(call.evaluate_config)
-        _warn_of_absent(name, names, output.models_dir)
+            config = _shapes.mapping(call.evaluate_config, "evaluate_config")
+            document["evaluate_config"] = _stages.clean_evaluate_config(config)
     _write_document(output.training_result_file, document)
+    _warn_of_absent(name, names, attachments, output.models_dir)
 
 
 def _known_document(path: str) -> dict[str, Any]:
@@ -315,8 +319,9 @@ def _known_document(path: str) -> dict[str, Any]:
 
 def _relative(name: str, models_dir: str) -> str:
     """A name as the platform wants it: relative to the models' folder."""
-    if not os.path.isabs(name):
+    if not os.path.isabs(name) and os.pardir not in name.split(os.sep):
         return name
+    name = os.path.join(models_dir, name)
     for folder, path in ((models_dir, name), (os.path.realpath(models_dir), os.path.realpath(name))):
         relative = os.path.relpath(path, folder)
         if relative.split(os.sep)[0] != os.pardir:
@@ -328,28 +333,20 @@ def _relative(name: str, models_dir: str) -> str:
     raise ValueError(msg)
 
 
-def _attachments(attachments: Mapping[str, Any], models_dir: str) -> dict[str, list[str]]:
-    found = {str(section): _shapes.names_of(names) for section, names in attachments.items()}
-    absent = [
-        f"{section}/{name}"
-        for section, names in found.items()
-        for name in names
-        if not os.path.isfile(os.path.join(models_dir, "attachments", section, name))
-    ]
-    if absent:
-        warnings.warn(
-            f"attachments that are not in {models_dir}/attachments: {', '.join(absent)}; the platform refuses a result "
-            "without them (160011)",
-            stacklevel=4,
-        )
-    return found
-
-
-def _warn_of_absent(stage: str, names: Iterable[str], models_dir: str) -> None:
+def _warn_of_absent(
+    stage: str, names: Iterable[str], attachments: Mapping[str, Iterable[str]], models_dir: str
+) -> None:
+    """Say which files the platform will look for in vain; they may still come."""
     absent = [
         name
         for name in names
         if not any(os.path.isfile(os.path.join(models_dir, *part, name)) for part in ((stage,), ()))
+    ]
+    absent += [
+        f"attachments/{section}/{name}"
+        for section, each in attachments.items()
+        for name in each
+        if not os.path.isfile(os.path.join(models_dir, "attachments", section, name))
     ]
     if absent:
         warnings.warn(
