@@ -126,3 +126,37 @@ def test_f20_a_machine_that_is_not_this_one(project: Project, tmp_path: Path) ->
     assert (
         "are for Python 3.8, 3.9, 3.10, and the image has Python 3.11" in found["LW-MUSA-PYTHON"]["message"]
     )
+
+
+def test_g01_what_an_image_says_of_its_toolkit_is_what_it_holds(project: Project) -> None:
+    archive = project.folder / "musa_toolkits_rc3.1.0.tar.gz"
+    copies = (
+        'import os, shutil; os.makedirs("/usr/local/musa"); shutil.copy("version.json", "/usr/local/musa")'
+    )
+    install = f"python3 -c '{copies}'\n"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in (
+            ("install.sh", install),
+            ("version.json", '{"musa_toolkits": {"version": "4.0.1"}}'),
+        ):
+            file = project.folder / name
+            file.write_text(text)
+            tar.add(file, f"toolkit/{name}")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    project.spec(
+        f'[components.musa_toolkit]\nurl = "{archive.name}"\nsha256 = "{digest}"\n'
+        '[images.dev]\naccelerator = "mthreads"\ngpu_arch = "qy1"\ncomponents = ["musa_toolkit"]\n'
+        'without = ["mudnn", "mccl"]\n'
+    )
+    project("build", "dev")
+    done = project("verify", "--json", "dev", status=1)
+    found = {one["code"]: one["message"] for one in done.json()["findings"] if one["level"] == "error"}
+    assert "dev.layerwright.component.musa_toolkit says rc3.1.0" in found["LW-DECLARED-MUSA"]
+    assert "the image holds the MUSA toolkit 4.0.1" in found["LW-DECLARED-MUSA"]
+    # Said as it is, it is no fault.
+    words = ("--set", "components.musa_toolkit.version=rc4.0.1")
+    project("build", *words, "dev")
+    found = {
+        one["code"] for one in project("verify", "--json", *words, "dev", status=None).json()["findings"]
+    }
+    assert "LW-DECLARED-MUSA" not in found

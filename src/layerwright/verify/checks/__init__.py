@@ -7,6 +7,7 @@ from layerwright.core.findings import Finding, Kind
 from layerwright.verify.checks import (
     cuda_majors,
     declared,
+    health,
     integrity,
     libraries,
     loader,
@@ -51,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     replaced,
     declared,
     musa,
+    health,
     roles,
     permissions,
     secrets,
