@@ -155,8 +155,14 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_failure(task):
         raise ValueError("the first")
 
 
+def test_a_path_that_is_no_text_does_not_hide_the_failure(task):
+    with pytest.raises(ValueError, match="is no image"), failures.reporting():
+        raise ValueError("/in/\udcff.jpg is no image")
+    assert platform.parse(task.monitor).message == r"ValueError: /in/\udcff.jpg is no image"
+
+
 def test_long_messages_are_cut(task):
     failures.report_failure(ValueError("x" * 5000))
     message = platform.parse(task.monitor).message
     assert len(message) == failures.MESSAGE_LENGTH
-    assert message.endswith("…")
+    assert message.endswith("...")

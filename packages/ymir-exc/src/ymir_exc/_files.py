@@ -31,7 +31,7 @@ def write_text(path: str, text: str) -> None:
     by itself (platform 1.1), it is overwritten in one call without being emptied first.
     """
     target = os.path.realpath(path)
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", "backslashreplace")  # a path may hold bytes that are no text
     temporary = _temporary(target)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

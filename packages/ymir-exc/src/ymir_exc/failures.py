@@ -84,7 +84,7 @@ def return_code_of(error: BaseException) -> ExecutorReturnCode:
 def message_of(error: BaseException) -> str:
     """One line that says what happened, with the exception's name."""
     text = _report.one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
+    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 3] + "..."
 
 
 def report_failure(error: BaseException, return_code: int | None = None) -> None:
