@@ -5,20 +5,32 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 
 def tars_of(archive: Path) -> list[bytes]:
     """The tars of all layers, bottom first, of an image saved by ``docker save``, ``podman save`` or a native build."""
-    with tarfile.open(archive) as saved:
-
-        def content(name: str) -> bytes:
-            file = saved.extractfile(name)
-            assert file is not None, name
-            return file.read()
-
-        (image,) = json.loads(content("manifest.json"))
-        layers = [content(name) for name in image["Layers"]]
+    layers = [_content(archive, name) for name in _manifest(archive)["Layers"]]
     return [gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for data in layers]
+
+
+def environment_of(archive: Path) -> dict[str, str]:
+    """The variables of the image."""
+    config = json.loads(_content(archive, _manifest(archive)["Config"]))
+    return dict(line.split("=", 1) for line in config["config"]["Env"])
+
+
+def _manifest(archive: Path) -> dict[str, Any]:
+    (image,) = json.loads(_content(archive, "manifest.json"))
+    found: dict[str, Any] = image
+    return found
+
+
+def _content(archive: Path, name: str) -> bytes:
+    with tarfile.open(archive) as saved:
+        file = saved.extractfile(name)
+        assert file is not None, name
+        return file.read()
 
 
 def members_of(tars: list[bytes]) -> list[tarfile.TarInfo]:

@@ -19,7 +19,7 @@ import pytest
 from support import musa
 from support.command import Command, Project, leftovers, new_project
 from support.index import Index, serve
-from support.layers import members_of, paths_of, tars_of, traces
+from support.layers import environment_of, members_of, paths_of, tars_of, traces
 from support.other_user import as_user, new_user
 from support.podman import settings_file
 from support.registry import make_certificate
@@ -29,6 +29,10 @@ pytestmark = pytest.mark.engine
 Archives = dict[str, musa.Archive]
 ALL = '["musparse", "mccl", "mudnn", "musa_toolkit"]'
 LIBRARIES = "/usr/local/musa/lib"
+INSTALLED = [
+    "libmccl.bin", "libmccl.so.1", "libmublas.so", "libmudnn.bin", "libmudnn.so.1", "libmusart.so.4",
+    "libmusparse.bin", "libmusparse.so.1", "libpayload.bin",
+]  # fmt: skip
 IMAGE = """\
 [images.dev]
 name = "layerwright-test-components"
@@ -123,10 +127,6 @@ def saved(request: pytest.FixtureRequest, built: tuple[Project, Archives], nativ
     return file
 
 
-def installed(project: Project, image: str = "dev") -> list[str]:
-    return project("run", image, f"ls {LIBRARIES}").out.split()
-
-
 def test_f06_the_order_is_the_one_that_works_whatever_is_declared(fresh: Project) -> None:
     done = fresh("build", "--verbose")
     said = [
@@ -142,22 +142,30 @@ def test_f06_the_order_is_the_one_that_works_whatever_is_declared(fresh: Project
     assert [title for title in planned if title.startswith("component ")] == [
         "component musa_toolkit", "component mudnn", "component mccl", "component musparse",
     ]  # fmt: skip
-    assert installed(fresh) == [
-        "libmccl.bin", "libmccl.so.1", "libmublas.so", "libmudnn.bin", "libmudnn.so.1", "libmusart.so.4",
-        "libmusparse.bin", "libmusparse.so.1", "libpayload.bin",
-    ]  # fmt: skip
+    assert fresh("run", "dev", f"ls {LIBRARIES}").out.split() == INSTALLED
 
 
+@pytest.mark.parametrize("backend", ["native", "docker"])
 def test_f06_another_toolkit_brings_the_others_again(
-    project: Project, index: Index, archives: Archives
+    backend: str, project: Project, index: Index, archives: Archives, request: pytest.FixtureRequest
 ) -> None:
     newer = musa.toolkit("rc4.2.0", arch="qy2")
     more = newer.table("newer", newer.serve(index), kind="musa_toolkit")
     child = '[images.next]\nfrom = "image:dev"\ncomponents = ["newer"]\nentrypoint = ["sh", "-c"]\n'
     project.spec(tables(archives, index) + more + IMAGE.format(components=ALL) + child)
-    project("build")
-    assert "rc4.2.0" in project("run", "next", "cat /usr/local/musa/version.json; ls /usr/local").out
-    assert installed(project, "next") == installed(project, "dev")
+    look = f"ls {LIBRARIES}; ls -d /usr/local/musa-*; cat /usr/local/musa/version.json"
+    if backend == "docker":
+        docker = request.getfixturevalue("docker")
+        project("build", "--backend", "docker", "next")
+        start = [docker, "run", "--rm", "--network", "none", "demo-next:1", look]
+        found = subprocess.run(start, check=True, capture_output=True, text=True, timeout=60).stdout
+        subprocess.run([docker, "rmi", "-f", "demo-next:1"], check=True, capture_output=True)
+    else:
+        found = project("run", "next", look).out
+    *libraries, folder, version = found.splitlines()
+    assert libraries == INSTALLED
+    assert folder == "/usr/local/musa-rc4.2.0"
+    assert "rc4.2.0" in version
 
 
 def test_f06_a_change_makes_anew_what_stands_on_it_and_nothing_else(
@@ -205,7 +213,7 @@ def test_f07_every_backend_leaves_the_same_files(saved: Path, native: Path) -> N
 def test_f07_without_rights_the_image_is_the_same(
     place: str, fresh_project: Project, index: Index, archives: Archives, tool: Callable[[str], str]
 ) -> None:
-    text = tables(archives, index) + IMAGE.format(components=ALL)
+    text = tables(archives, index) + IMAGE.format(components='["mudnn", "musa_toolkit"]')
     fresh_project.spec(text)
     digest = fresh_project("build", "--json").image["digest"]
     with tempfile.TemporaryDirectory() as name:
@@ -263,6 +271,14 @@ def test_f07_programs_find_musa_and_members_of_render_the_gpu(described: Project
     assert "render:x:109:" in lines
     assert "made of /tmp/a.mu" in lines
     assert image["reference"].startswith("layerwright-test-components")
+
+
+def test_f18_every_backend_tells_the_architecture_and_where_musa_is(saved: Path) -> None:
+    env = environment_of(saved)
+    assert env["TORCH_MUSA_ARCH_LIST"] == "22"
+    assert (env["MUSA_HOME"], env["LD_LIBRARY_PATH"]) == ("/usr/local/musa", "/usr/local/musa/lib")
+    assert env["PATH"].startswith("/opt/venv/bin:/usr/local/musa/bin:/")
+    assert "MTHREADS_VISIBLE_DEVICES" not in env  # row F16
 
 
 def test_f16_no_device_is_chosen_in_the_image_unless_it_says_so(described: Project) -> None:
