@@ -193,6 +193,11 @@ def test_results_of_mining(task, rows, kind, topk):
 @one_task
 @given(st.binary(max_size=200))
 @example(b"\xff")
+@example(b"a: 2020-13-45")
+@example(b"!!timestamp x")
+@example(b"[" * 5000)
+@example(b"model_stages: &a {x: *a}")
+@example(b"{attachments: null, evaluate_config: [], model_stages: {b: {timestamp: 5, files: x}}}")
 def test_any_result_yaml_can_be_continued(task, content):
     (task.models / "result.yaml").write_bytes(content)
     rw.write_model_stage("a", task.weights("a.pt"), {"mAP": 0.5})

@@ -99,7 +99,8 @@ def parse_yaml(text: str, path: str) -> Any:
 
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML lets the others through, as for the date 2020-13-45 or thousands of brackets.
         msg = f"{path} is not YAML: {' '.join(str(error).split())}"
         raise ValueError(msg) from error
 

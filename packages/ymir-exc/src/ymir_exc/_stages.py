@@ -103,7 +103,10 @@ def add_stage(document: Mapping[str, Any], top_metric: str, stage: Mapping[str, 
     result = {key: value for key, value in document.items() if key not in ("model", "map", *TOP_METRICS)}
     known = result.get("model_stages")
     entries = known.items() if isinstance(known, Mapping) else ()
-    stages = {name: dict(entry) for name, entry in entries if isinstance(entry, Mapping)}
+    stages = {name: dict(entry) for name, entry in entries if _is_entry(entry)}
+    for key in ("attachments", "evaluate_config"):
+        if not isinstance(result.get(key, {}), Mapping):
+            del result[key]
     stages.pop(stage["stage_name"], None)
     stages[stage["stage_name"]] = dict(stage)
 
@@ -155,6 +158,11 @@ def _number_or_none(value: Any) -> float | None:
         return float(number(value, ""))
     except (TypeError, ValueError):
         return None
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a stage that stood in the file is one; another would have the platform refuse all."""
+    return isinstance(entry, Mapping) and isinstance(entry.get("files"), list) and "timestamp" in entry
 
 
 def _fraction(key: str, value: Any) -> float | None:
