@@ -159,10 +159,7 @@ def _mthreads(gpus: str, engine: Engine, host: HostEnvironment, root: Path) -> G
             hint="install mt-container-toolkit; then, as root: cd /usr/bin/musa && ./docker setup $PWD",
         )
     _check_access([*nodes, *sorted((root / "dev/dri").glob("renderD*"))], host)
-    numbers = gpus.removeprefix("device=")
-    if gpus.isdecimal():
-        numbers = ",".join(map(str, range(int(gpus))))
-    return Grant(options=("--runtime", runtime), env={_MTHREADS_VARIABLE: numbers})
+    return Grant(options=("--runtime", runtime), env={_MTHREADS_VARIABLE: ",".join(device_numbers(gpus))})
 
 
 def _check_access(nodes: list[Path], host: HostEnvironment) -> None:

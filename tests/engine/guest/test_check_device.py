@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.run.test_entry import busybox_image
+from layerwright.backends.docker.fragments import write_file
 from layerwright.guest import check_device_program
 from support.moore_threads import GMI, MODULES, REAL_COMPILER, REAL_HEADER, compiler, lay_out, prints
 
@@ -266,3 +267,16 @@ def test_f17_with_busybox_alone(docker: str, tmp_path: Path, tool: Callable[[str
         assert checks["torch"]["detail"] == "this image has no Python"
     finally:
         subprocess.run([docker, "rmi", "--force", name], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("accelerator", ["mthreads", "nvidia"])
+def test_f17_a_rendered_dockerfile_writes_the_same_program(tmp_path: Path, accelerator: str) -> None:
+    text = check_device_program(accelerator)
+    place = tmp_path / "check-device"
+    written = write_file(text.splitlines(), str(place), executable=True)
+    # As Docker reads it: a line that ends in a backslash goes on, one that begins with # would be left out.
+    lines = written.removeprefix("RUN ").split("\n")
+    assert not any(line.lstrip().startswith("#") for line in lines)
+    subprocess.run(["/bin/sh", "-c", "".join(line.removesuffix("\\") for line in lines)], check=True)
+    assert place.read_text(encoding="utf-8") == text
+    assert place.stat().st_mode & 0o777 == 0o755
