@@ -23,20 +23,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from layerwright.spec.musa.records import recorded
+from support import musa
 from support.command import Command
-from support.index import Index
+from support.index import Index, serve
 from support.musa_sources import commit_all, git
 from support.packages import make_wheel
 
 __all__ = [
-    "PYTHONS",
     "Sources",
-    "add_python_packages",
-    "import_ubuntu",
+    "StandIns",
     "in_container",
-    "make_sources",
-    "publish_archive",
-    "serve_folder",
+    "stand_ins",
 ]
 
 PYTHONS = ("3.8", "3.9", "3.10")
@@ -373,6 +370,62 @@ def serve_folder(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIns:
+    """All that the scripts reach, for a command whose home has it set up.
+
+    Attributes:
+        root: the folder that is served.
+        url: its address.
+        index: takes PyPI's place.
+    """
+
+    root: Path
+    url: str
+    index: Index
+    sources: Sources
+    command: Command
+
+
+@contextmanager
+def stand_ins(root: Path, *, layout: Path, store: Path, docker: str) -> Iterator[StandIns]:
+    """Make all of it in an empty folder, ``ubuntu:20.04`` of the local engine with it; that is put back afterwards."""
+    publish_archive(root / "archive")
+    for archive in (musa.toolkit(arch="qy1"), musa.mudnn(arch="qy1"), musa.mccl(arch="qy1")):
+        (root / archive.name).write_bytes(archive.data)
+    for python in PYTHONS:
+        for name, version in (("torch", "2.0.0"), ("torch_musa", "1.1.0")):
+            file, data = musa.platform_wheel(name, version, python=python)
+            (root / file).write_bytes(data)
+    for folder in ("home", "ubuntu", "work"):
+        (root / folder).mkdir()
+    sources = make_sources(root / "git")
+    before = _identity(docker, "ubuntu:20.04")
+    with serve_folder(root) as url, serve() as index:
+        (root / "home" / ".gitconfig").write_text(sources.settings(f"{url}/git"), encoding="utf-8")
+        add_python_packages(index)
+        command = Command(
+            folder=root / "work",
+            store=store,
+            home=root / "home",
+            variables={"LAYERWRIGHT_INDEX_PYPI": index.simple},
+        )
+        import_ubuntu(command, layout, f"{url}/archive", root / "ubuntu")
+        try:
+            yield StandIns(root=root, url=url, index=index, sources=sources, command=command)
+        finally:
+            if before:
+                subprocess.run([docker, "tag", before, "ubuntu:20.04"], check=True, timeout=20)
+            else:
+                subprocess.run([docker, "rmi", "ubuntu:20.04"], capture_output=True, timeout=60, check=False)
+
+
+def _identity(docker: str, image: str) -> str:
+    """An image's id; empty when the engine does not have it."""
+    argv = [docker, "image", "inspect", "--format={{.Id}}", image]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
 
 
 def in_container(docker: str, image: str, *words: str) -> str:

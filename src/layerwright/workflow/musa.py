@@ -36,7 +36,7 @@ from layerwright.spec.musa.write import (
 )
 from layerwright.workflow.musa_order import Order, command_of, with_definition, wrong_option
 from layerwright.workflow.musa_places import build_folder, find_checkout, make_checkout
-from layerwright.workflow.session import Session
+from layerwright.workflow.session import Session, read_locked, read_spec
 
 __all__ = ["Built", "build_order", "emit_order"]
 
@@ -92,22 +92,18 @@ def build_order(session: Session, order: Order) -> Built:
     file = folder / f"{re.sub('[^A-Za-z0-9._-]+', '-', _file_name(request))}.toml"
     prepared = isinstance(request, ImageRequest) and request.prepared
     failed: dict[str, LayerwrightError] = {}
+    bases: dict[str, str] = {}
     if prepared:
         _check_prepared(session, order, file, folder)
     else:
         request = _with_checkouts(session, request)
         digests = _digests(session, request, folder, failed)
-        text = _write(request, order, digests=digests, bases=_bases(session, request, backend))
-        _put(file, text)
+        bases = _bases(session, request, backend)
+        named = {name: f"docker:{name}" for name in bases}
+        _put(file, _write(request, order, digests=digests, bases=named))
     _tell(session, order, request)
-    return _build_each(
-        replace(session, spec_file=file, settings=()),
-        request,
-        backend,
-        outputs,
-        locked=prepared,
-        failed=failed,
-    )
+    session = replace(session, spec_file=file, settings=())
+    return _build_each(session, request, backend, outputs, locked=prepared, failed=failed, bases=bases)
 
 
 def _backend(order: Order) -> Backend:
@@ -216,7 +212,7 @@ def _with_checkouts(session: Session, request: Request) -> Request:
 
 
 def _bases(session: Session, request: Request, backend: Backend) -> dict[str, str]:
-    """Bases that the local engine has, by the name they were given: an engine takes its own before a registry's."""
+    """Bases that the local engine has, with their ids: an engine takes its own before a registry's."""
     names = (
         {f"ubuntu:{request.ubuntu}"}
         if isinstance(request, BaseRequest)
@@ -230,11 +226,12 @@ def _bases(session: Session, request: Request, backend: Backend) -> dict[str, st
 
     try:
         engine = find_docker(session.host)
-        found = {name: f"docker:{name}" for name in sorted(names) if engine.inspect(name) is not None}
+        images = {name: engine.inspect(name) for name in sorted(names)}
     except EngineError:
         if backend == "docker":
             raise
         return {}  # the native backend does without one
+    found = {name: str(image.identifier) for name, image in images.items() if image is not None}
     for name in found:
         session.reporter(Notice(message=f"starts from {name} of the local engine"))
     return found
@@ -331,8 +328,9 @@ def _build_each(
     *,
     locked: bool,
     failed: Mapping[str, LayerwrightError],
+    bases: Mapping[str, str],
 ) -> Built:
-    """Build each image by itself; ``failed`` are those that cannot be built."""
+    """Build each image by itself; ``failed`` are those that cannot be built, ``bases`` ids of the engine's images."""
     cells = (
         [variant_name(one) for one in request.variants]
         if isinstance(request, AllRequest)
@@ -345,6 +343,7 @@ def _build_each(
         try:
             if cell in failed:
                 raise failed[cell]
+            _follow_base(session, cell, bases)
             found, built = _build_one(session, cell, backend, locked=locked)
         except LayerwrightError as error:
             if len(cells) == 1:
@@ -360,6 +359,20 @@ def _build_each(
 
         document["outputs"] += deliver(session, images, parse_outputs(outputs, folder=session.start))
     return Built(session=session, document=document, failures=tuple(failures))
+
+
+def _follow_base(session: Session, cell: str, bases: Mapping[str, str]) -> None:
+    """Lock an image anew whose base is another by now: an engine's names move, and the scripts take what they mean."""
+    from layerwright.workflow.lock import update_lock  # noqa: PLC0415 - start-up
+
+    lock = read_locked(read_spec(session))
+    locked = None if lock is None else lock.cells.get(cell)
+    if locked is None or locked.base.kind != "docker":
+        return
+    name = locked.base.source
+    if bases.get(name, locked.base.digest) != locked.base.digest:
+        session.reporter(Notice(message=f"{name} is another image than before: {cell} is locked anew"))
+        update_lock(session, upgrade=[f"docker:{name}"], cells=[cell])
 
 
 def _build_one(

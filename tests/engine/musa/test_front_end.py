@@ -14,17 +14,8 @@ from pathlib import Path
 import pytest
 
 from support import musa
-from support.command import PROGRAM, Command, Done
-from support.index import Index, serve
-from support.musa_scripts import (
-    Sources,
-    add_python_packages,
-    import_ubuntu,
-    in_container,
-    make_sources,
-    publish_archive,
-    serve_folder,
-)
+from support.command import PROGRAM, Done
+from support.musa_scripts import StandIns, in_container, stand_ins
 from support.musa_sources import git
 
 pytestmark = pytest.mark.engine
@@ -57,23 +48,26 @@ bash build.sh -n torch_musa_docker                       \\
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Everything that the scripts reach, and a folder where they are called."""
+    """Stand-ins, and a folder where the scripts are called."""
 
-    root: Path
-    url: str
-    index: Index
-    sources: Sources
+    there: StandIns
     docker: str
-    command: Command
+
+    @property
+    def root(self) -> Path:
+        return self.there.root
+
+    @property
+    def url(self) -> str:
+        return self.there.url
 
     @property
     def work(self) -> Path:
-        return self.command.folder
+        return self.there.command.folder
 
     def variables(self) -> dict[str, str]:
-        """What a reader sets before pasting, and where PyPI is."""
+        """What a reader sets before pasting."""
         return {
-            "LAYERWRIGHT_INDEX_PYPI": self.index.simple,
             "MUSA_TOOLKITS_URL": f"{self.url}/musa_toolkits_rc4.0.1_qy1.tar.gz",
             "MUDNN_URL": f"{self.url}/mudnn_rc2.8.0_qy1.tar.gz",
             "MCCL_URL": f"{self.url}/mccl_rc1.8.0_qy1.tar.gz",
@@ -84,7 +78,7 @@ class Stage:
 
     def paste(self, text: str, *, status: int = 0, **more: str) -> Done:
         """Paste lines into a shell; the scripts are those that `layerwright musa scripts` writes."""
-        environment = {**self.command.environment, **self.variables(), **more}
+        environment = {**self.there.command.environment, **self.variables(), **more}
         environment["PATH"] = f"{PROGRAM.parent}:{environment['PATH']}"
         found = subprocess.run(
             ["bash", "-euc", text], cwd=self.work, env=environment, capture_output=True, text=True, timeout=300,
@@ -96,9 +90,8 @@ class Stage:
 
     def run(self, *words: str | Path, status: int = 0, **more: str) -> Done:
         """Call the front end itself."""
-        return self.command.with_variables(**{**self.variables(), **more})(
-            "musa", *words, status=status, timeout=300
-        )
+        command = self.there.command
+        return command.with_variables(**more)("musa", *words, status=status, timeout=300)
 
     def inspect(self, image: str) -> Mapping[str, object]:
         done = subprocess.run(
@@ -107,41 +100,14 @@ class Stage:
         return json.loads(done.stdout)[0]["Config"]
 
 
-def _identity(docker: str, image: str) -> str:
-    done = subprocess.run(
-        [docker, "image", "inspect", "--format={{.Id}}", image],
-        capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def stage(
     tmp_path_factory: pytest.TempPathFactory, debian_layout: Path, shared_store: Path, docker: str
 ) -> Iterator[Stage]:
     root = tmp_path_factory.mktemp("stage")
-    publish_archive(root / "archive")
-    for archive in (musa.toolkit(arch="qy1"), musa.mudnn(arch="qy1"), musa.mccl(arch="qy1")):
-        (root / archive.name).write_bytes(archive.data)
-    for python in ("3.8", "3.9", "3.10"):
-        for name, version in (("torch", "2.0.0"), ("torch_musa", "1.1.0")):
-            file, data = musa.platform_wheel(name, version, python=python)
-            (root / file).write_bytes(data)
-    for folder in ("home", "ubuntu", "work"):
-        (root / folder).mkdir()
-    sources = make_sources(root / "git")
-    before = _identity(docker, "ubuntu:20.04")
-    with serve_folder(root) as url, serve() as index:
-        (root / "home" / ".gitconfig").write_text(sources.settings(f"{url}/git"), encoding="utf-8")
-        add_python_packages(index)
-        command = Command(folder=root / "work", store=shared_store, home=root / "home")
-        import_ubuntu(command, debian_layout, f"{url}/archive", root / "ubuntu")
-        command("musa", "scripts", "docker")
-        yield Stage(root=root, url=url, index=index, sources=sources, docker=docker, command=command)
-    if before:
-        subprocess.run([docker, "tag", before, "ubuntu:20.04"], check=True, timeout=20)
-    else:
-        subprocess.run([docker, "rmi", "ubuntu:20.04"], capture_output=True, timeout=60, check=False)
+    with stand_ins(root, layout=debian_layout, store=shared_store, docker=docker) as there:
+        there.command("musa", "scripts", "docker")
+        yield Stage(there=there, docker=docker)
 
 
 @pytest.fixture(scope="module")
@@ -210,10 +176,10 @@ def test_f12_a_prepared_build_is_used_again_and_says_so(stage: Stage) -> None:
     build = {"DOCKER_BUILD_DIR": str(stage.root / "prepared")}
     words = _release(stage, "again")
     stage.run(*words, **build)
-    stage.index.requests.clear()
+    stage.there.index.requests.clear()
     done = stage.run(*words, "--no_prepare", **build)
     assert "again.toml and its lock are used as they were prepared" in done.err
-    assert not stage.index.requests
+    assert not stage.there.index.requests
     assert "unchanged" in done.out
     other = stage.run(*words, "--no_prepare", "--gpu_arch", "S80", status=2, **build)
     assert "was prepared by another command line" in other.err
@@ -249,7 +215,7 @@ def test_f05_what_a_user_has_in_the_build_folder_stays(stage: Stage) -> None:
 @pytest.mark.parametrize("root", ["PYTORCH_REPO_ROOT_PATH", "TORCH_VISION_REPO_ROOT_PATH"])
 def test_f03_f04_a_checkout_is_verified_and_never_changed(bases: Stage, tmp_path: Path, root: str) -> None:
     name, tag = ("pytorch", "v2.0.0") if root.startswith("PYTORCH") else ("vision", "v0.15.2")
-    clone = bases.sources.clone(name, tag, tmp_path / name)
+    clone = bases.there.sources.clone(name, tag, tmp_path / name)
     said = bases.variables()
     words = ["build-base", "-n", "checked", "-v", "3.9"]
     if name == "vision":
