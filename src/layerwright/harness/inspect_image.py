@@ -57,8 +57,9 @@ def inspect_image(starter: Starter, task: Task, object_type: int | None = None) 
     if template.remark:
         remarks.append(template.remark)
     if template.values is None:
-        if template.remark:
-            raise _unusable(starter, template.remark)
+        for remark in remarks:
+            if remark.outcome == "rejected":
+                raise _unusable(starter, remark)
         others = [
             other
             for other in TASKS

@@ -144,10 +144,9 @@ class _Runner:
             shutil.copyfile(monitor, self.folder / MONITOR_COPY)
         report = judge_folder(self.folder)
         now = self.clock.now()
-        monitor.write_text(
-            last_line(self.job.task_id, now, code=report.verdict.code, reason=report.message),
-            encoding="utf-8",
-        )
+        line = last_line(self.job.task_id, now, code=report.verdict.code, reason=report.message)
+        with suppress(PermissionError):  # the executor's own user may have made it
+            monitor.write_text(line, encoding="utf-8")
         write_record(self.folder, REPORT, report)
         phase: Phase = "done" if report.verdict.success else "failed"
         if record.ending == "cancelled":

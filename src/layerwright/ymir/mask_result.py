@@ -47,6 +47,7 @@ class _Reader:
         self.found = Collector(INFER_FILE)
         self.dropped: list[Dropped] = []
         self.boxes: dict[str, list[Box]] = {}
+        self.vanished: set[Any] = set()
 
     def read(self, text: bytes | None) -> None:
         document = read_json(text, self.found)
@@ -108,6 +109,7 @@ class _Reader:
                     f"write the base name, {name.rpartition('/')[2]}",
                     "path as file_name",
                 )
+                self.vanished.add(identifier)
                 continue
             if identifier in names:
                 twice.add(identifier)
@@ -156,6 +158,9 @@ class _Reader:
         for key in ("image_id", "category_id", "area"):
             if key not in one:
                 raise self._reject(f"{where}.{key}", "it is missing", f"write {key}")
+        if not isinstance(one["image_id"], dict | list) and one["image_id"] in self.vanished:
+            self.dropped.append(Dropped(field=where, why="its picture's file_name is a path"))
+            return
         for key, known, what in (("image_id", pictures, "picture"), ("category_id", categories, "category")):
             if isinstance(one[key], dict | list) or one[key] not in known:
                 self._lose(
