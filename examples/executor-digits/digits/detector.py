@@ -116,8 +116,8 @@ class DigitDetector:
             )
             masks = np.zeros((len(each), height, width), dtype=bool)
             for mask, (x1, y1, x2, y2) in zip(masks, each.boxes, strict=True):
-                rows = slice(max(0, int(y1) - 1), int(np.ceil(y2)) + 1)
-                columns = slice(max(0, int(x1) - 1), int(np.ceil(x2)) + 1)
+                rows = slice(int(np.floor(y1)), int(np.ceil(y2)))
+                columns = slice(int(np.floor(x1)), int(np.ceil(x2)))
                 mask[rows, columns] = whole[rows, columns].numpy()
             result.append((each, masks))
         return result
