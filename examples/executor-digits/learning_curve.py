@@ -1,6 +1,6 @@
 """The learning curve of each mining algorithm: how fast a detector gets better with what it asks to be labelled.
 
-    python learning_curve.py --out out/curve        # about 25 minutes on one core
+    layerwright run digits python learning_curve.py     # about 25 minutes on one core; results in out/curve
 
 Each run begins with the same drawn scenes, trains from nothing, ranks the pool, has the first ones labelled (the
 generator knows the truth), and so on; every training has the same number of steps. The pool is skewed on
@@ -105,8 +105,11 @@ def table(results: dict[str, dict[str, list[dict[str, float]]]], key: str, scale
 
 def draw(results: dict[str, dict[str, list[dict[str, float]]]], path: Path) -> None:
     """The curves of average precision, with one standard deviation for the first three."""
-    import matplotlib as mpl
-
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        print("matplotlib is not installed: no picture is drawn", flush=True)
+        return
     mpl.use("Agg")
     mpl.rcParams["svg.fonttype"] = "none"
     mpl.rcParams["svg.hashsalt"] = "learning-curve"
