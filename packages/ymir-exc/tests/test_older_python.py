@@ -52,6 +52,7 @@ def test_python_3_9(tmp_path):
     run(*install, "--target", str(root / "deps"), *NEEDED)
     shutil.copytree(PACKAGE / "src", root / "package/src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PACKAGE / "tests", root / "package/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PACKAGE / "README.md", root / "package")
     (root / "package/pytest.ini").write_text(
         "[pytest]\naddopts = --strict-markers --import-mode=importlib -p no:cacheprovider\nfilterwarnings = error\n"
         "pythonpath = src tests\nmarkers =\n  engine: -\n  network: -\n  property: -\n",
