@@ -14,6 +14,7 @@ GENERATORS = [
     "tools/generate_findings_reference.py",
     "tools/generate_acceptance.py",
     "tools/generate_lint_recall.py",
+    "tools/generate_platform_verdicts.py",
 ]
 
 

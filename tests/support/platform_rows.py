@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from layerwright.ymir.codes import Task
 from layerwright.ymir.infer_result import InferCheck, check_detections
 from layerwright.ymir.mask_result import check_segmentation
 from layerwright.ymir.mining_result import MiningCheck, check_mining
+from layerwright.ymir.monitor import MonitorFault, MonitorReport, read_monitor
 from layerwright.ymir.training_result import FileKinds, TrainingCheck, check_training_result
+from layerwright.ymir.verdict import ResultState, Verdict, from_poll, judge
 
 Kind = Literal["file", "folder"]
 
@@ -330,3 +333,110 @@ MINING = (
     MiningRow(title="a score that is NaN", text=_lines((0, "nan"), (1, "0.5"), (2, "0.1")), selected=(0, 1), outcome="lost", field="line 1"),
     MiningRow(title="a picture that was not given", text="/in/assets/xx/x.jpg\t1\n" + _lines((0, "0.9"), (1, "0.5"), (2, "0.1")), selected=("x", 0), outcome="lost", field="line 1"),
 )  # fmt: skip
+
+# merged progress, §3.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeRow:
+    """``files``: percent, state and weight of each; ``merged``: percent, state, whether it is final."""
+
+    title: str
+    files: Sequence[tuple[float, int, float]]
+    merged: tuple[float, int, bool]
+
+
+MERGE = (
+    MergeRow(title="any file ERROR", files=[(0.4, 4, 1.0), (0.9, 2, 1.0)], merged=(1.0, 4, True)),
+    MergeRow(title="all DONE", files=[(0.4, 3, 1.0), (0.1, 3, 1.0)], merged=(1.0, 3, False)),
+    MergeRow(title="all PENDING", files=[(0.4, 1, 1.0), (0.1, 1, 1.0)], merged=(0.0, 1, False)),
+    MergeRow(title="otherwise: by weight", files=[(0.5, 2, 3.0), (0.1, 1, 1.0)], merged=(0.4, 2, False)),
+    MergeRow(
+        title="the index sub-task, which has weight 0",
+        files=[(0.5, 2, 1.0), (0.9, 2, 0.0)],
+        merged=(0.5, 2, False),
+    ),
+    MergeRow(title="one DONE, one PENDING", files=[(1.0, 3, 1.0), (0.0, 1, 1.0)], merged=(0.5, 2, False)),
+)
+
+# the verdict, §4.2
+
+VALID = ResultState(valid=True)
+MISSING = ResultState(valid=False, code=160011, why="result.yaml is not valid: the file is missing")
+UNREADABLE = ResultState(valid=False, code=169999, why="infer-result.json is not valid: it is no JSON")
+
+_RUNNING = "t\t1\t0.5\t2\t0\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRow:
+    """``monitor`` and ``polled`` are texts of monitor.txt, at the end and at a poll before."""
+
+    title: str
+    task: Task = "training"
+    exit_code: int = 0
+    monitor: str = _RUNNING
+    result: ResultState = VALID
+    polled: str | None = None
+    permission_error: str = ""
+    honours_codes: bool = True
+    code: int = 0
+    package: bool = False
+
+    def judge(self) -> Verdict:
+        return judge(
+            task=self.task,
+            exit_code=self.exit_code,
+            monitor=_monitor(self.monitor),
+            result=self.result,
+            polled=None if self.polled is None else from_poll(_monitor(self.polled)),
+            permission_error=self.permission_error,
+            honours_codes=self.honours_codes,
+        )
+
+
+def _monitor(text: str) -> MonitorReport | MonitorFault:
+    try:
+        return read_monitor(text)
+    except MonitorFault as fault:
+        return fault
+
+
+_FAILED = "t\t1\t0.5\t4\t300103\tout of memory\n"
+
+VERDICTS = (
+    VerdictRow(title="0, a valid result", package=True),
+    VerdictRow(title="0, a valid result, state 4 that no poll has seen", monitor=_FAILED, package=True),
+    VerdictRow(title="0, a valid result, monitor.txt unreadable at the end", monitor="x\n", package=True),
+    VerdictRow(title="0, no valid result", result=MISSING, code=160011),
+    VerdictRow(
+        title="0, a result of an infer that cannot be read", task="infer", result=UNREADABLE, code=169999
+    ),
+    VerdictRow(title="1, column 5 has 300103", exit_code=1, monitor=_FAILED, result=MISSING, code=300103),
+    VerdictRow(title="137, column 5 has 300103", exit_code=137, monitor=_FAILED, result=MISSING, code=300103),
+    VerdictRow(
+        title="1, column 5 has 300103, a platform before 2.3",
+        exit_code=1,
+        monitor=_FAILED,
+        result=MISSING,
+        honours_codes=False,
+        code=160004,
+    ),
+    VerdictRow(title="1, column 5 is zero", exit_code=1, result=MISSING, code=160004),
+    VerdictRow(
+        title="1, column 5 is absent", exit_code=1, monitor="t\t1\t0.5\t2\n", result=MISSING, code=160004
+    ),
+    VerdictRow(title="1, a valid result.yaml: the package is stored", exit_code=1, code=160004, package=True),
+    VerdictRow(title="1, a mining, which has no package", task="mining", exit_code=1, code=160004),
+    VerdictRow(title="1, monitor.txt is empty", exit_code=1, monitor="", result=MISSING, code=169999),
+    VerdictRow(title="1, monitor.txt is unreadable", exit_code=1, monitor="x\n", result=MISSING, code=169999),
+    VerdictRow(title="any, a file that may not be read", permission_error="/out/models/a.pt", code=160019),
+    VerdictRow(
+        title="0, a valid result, but a poll saw state 4", polled="t\t1\t0.5\t4\t300201\n", code=300201
+    ),
+    VerdictRow(
+        title="0, a valid result, but a poll saw state 4 without a code", polled="t\t1\t0.5\t4\n", code=160004
+    ),
+    VerdictRow(title="0, a valid result, but a poll could not read monitor.txt", polled="x\n", code=150404),
+    VerdictRow(title="0, a valid result, a poll met an empty file", polled="", package=True),
+)

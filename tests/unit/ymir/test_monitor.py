@@ -17,7 +17,7 @@ from layerwright.ymir.monitor import (
 )
 from layerwright.ymir.progress import is_news, merge
 from layerwright.ymir.verdict import from_poll
-from support.platform_rows import MONITOR, MonitorRow, Row
+from support.platform_rows import MERGE, MONITOR, MergeRow, MonitorRow, Row
 
 
 def titles(row: Row) -> str:
@@ -54,22 +54,10 @@ def test_the_further_lines_are_stack_information() -> None:
     assert (read.task_id, read.time, read.message, read.stack) == ("t", 1.5, "out of memory", "first\nsecond")
 
 
-MERGE = [
-    pytest.param([(0.4, 4, 1.0), (0.9, 2, 1.0)], (1.0, State.ERROR, True), id="any file ERROR"),
-    pytest.param([(0.4, 3, 1.0), (0.1, 3, 1.0)], (1.0, State.DONE, False), id="all DONE"),
-    pytest.param([(0.4, 1, 1.0), (0.1, 1, 1.0)], (0.0, State.PENDING, False), id="all PENDING"),
-    pytest.param([(0.5, 2, 3.0), (0.1, 1, 1.0)], (0.4, State.RUNNING, False), id="otherwise, by weight"),
-    pytest.param(
-        [(0.5, 2, 1.0), (0.9, 2, 0.0)], (0.5, State.RUNNING, False), id="the index sub-task has weight 0"
-    ),
-    pytest.param([(1.0, 3, 1.0), (0.0, 1, 1.0)], (0.5, State.RUNNING, False), id="one DONE, one PENDING"),
-]
-
-
-@pytest.mark.parametrize(("files", "expected"), MERGE)
-def test_merge(files: list[tuple[float, int, float]], expected: tuple[float, State, bool]) -> None:
-    merged = merge([(report(percent, state), weight) for percent, state, weight in files])
-    assert (pytest.approx(merged.percent), merged.state, merged.final) == expected
+@pytest.mark.parametrize("row", MERGE, ids=lambda row: row.title)
+def test_merge(row: MergeRow) -> None:
+    merged = merge([(report(percent, state), weight) for percent, state, weight in row.files])
+    assert (pytest.approx(merged.percent), merged.state, merged.final) == row.merged
 
 
 def test_the_code_is_that_of_the_newest_file() -> None:

@@ -1,63 +1,18 @@
-# ruff: noqa: E501 - a row of a table is a line
 """The verdict table (§4.2), remaining time (§4.3), codes (§4.4)."""
-
-from typing import Any
 
 import pytest
 
-from layerwright.ymir.codes import CODES, State, Task, meaning_of
-from layerwright.ymir.monitor import MonitorFault, MonitorReport
+from layerwright.ymir.codes import CODES, meaning_of
 from layerwright.ymir.progress import Sample, moving_rate_remaining, platform_remaining, shown_percent
-from layerwright.ymir.verdict import ResultState, from_poll, judge
-
-VALID = ResultState(valid=True)
-MISSING = ResultState(valid=False, code=160011, why="result.yaml is missing")
-UNREADABLE = ResultState(valid=False, code=169999, why="infer-result.json is no JSON")
-FAULT = MonitorFault("empty", "the file is empty", field="", repair="write it")
+from support.platform_rows import VERDICTS, VerdictRow
 
 
-def report(state: int = 2, code: int = 0) -> MonitorReport:
-    return MonitorReport(task_id="t", time=1, time_text="1", percent=0.5, state=State(state), code=code)
-
-
-TABLE: list[Any] = [
-    pytest.param("training", 0, report(), VALID, {}, (True, 0, True), id="0, valid result"),
-    pytest.param("training", 0, report(4, 300103), VALID, {}, (True, 0, True), id="0, valid result, state 4 unseen by a poll"),
-    pytest.param("training", 0, FAULT, VALID, {}, (True, 0, True), id="0, valid result, monitor unreadable"),
-    pytest.param("training", 0, report(), MISSING, {}, (False, 160011, False), id="0, result missing or invalid"),
-    pytest.param("infer", 0, report(), UNREADABLE, {}, (False, 169999, False), id="0, infer result unreadable"),
-    pytest.param("training", 1, report(4, 300103), MISSING, {}, (False, 300103, False), id="not 0, column 5 has a code"),
-    pytest.param("training", 137, report(2, 300103), MISSING, {}, (False, 300103, False), id="137, column 5 has a code"),
-    pytest.param("training", 1, report(4, 300103), MISSING, {"honours_codes": False}, (False, 160004, False), id="a platform before 2.3"),
-    pytest.param("training", 1, report(), MISSING, {}, (False, 160004, False), id="not 0, column 5 zero or absent"),
-    pytest.param("training", 1, report(), VALID, {}, (False, 160004, True), id="not 0, valid result.yaml: the package is stored"),
-    pytest.param("mining", 1, report(), VALID, {}, (False, 160004, False), id="not 0, a mining has no package"),
-    pytest.param("training", 1, FAULT, MISSING, {}, (False, 169999, False), id="not 0, monitor empty or unreadable"),
-    pytest.param("training", 0, report(), VALID, {"permission_error": "/out/models"}, (False, 160019, False), id="permission error"),
-    pytest.param("training", 0, report(), VALID, {"polled": from_poll(report(4, 300201))}, (False, 300201, False), id="a poll saw state 4 first"),
-    pytest.param("training", 0, report(), VALID, {"polled": from_poll(report(4))}, (False, 160004, False), id="a poll saw state 4 without a code"),
-    pytest.param("training", 0, report(), VALID, {"polled": from_poll(MonitorFault("unreadable", "x", field="", repair=""))},
-                 (False, 150404, False), id="a poll could not read the monitor file"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("task", "exit_code", "monitor", "result", "more", "expected"), TABLE)
-def test_verdict(
-    task: Task,
-    exit_code: int,
-    monitor: MonitorReport | MonitorFault,
-    result: ResultState,
-    more: dict[str, Any],
-    expected: tuple[bool, int, bool],
-) -> None:
-    verdict = judge(task=task, exit_code=exit_code, monitor=monitor, result=result, **more)
-    assert (verdict.success, verdict.code, verdict.package) == expected
+@pytest.mark.parametrize("row", VERDICTS, ids=lambda row: row.title)
+def test_verdict(row: VerdictRow) -> None:
+    verdict = row.judge()
+    assert (verdict.success, verdict.code, verdict.package) == (row.code == 0, row.code, row.package)
     assert verdict.reason
     assert verdict.rule in {"3.1", "4.2"}
-
-
-def test_an_empty_file_only_skips_a_poll() -> None:
-    assert from_poll(FAULT) is None
 
 
 CONTRACT_CODES = (
