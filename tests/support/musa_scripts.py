@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import subprocess
 import tarfile
 import threading
@@ -402,8 +403,7 @@ def stand_ins(root: Path, *, layout: Path, store: Path, docker: str) -> Iterator
     for folder in ("home", "ubuntu", "work"):
         (root / folder).mkdir()
     sources = make_sources(root / "git")
-    before = _identity(docker, "ubuntu:20.04")
-    with serve_folder(root) as url, serve() as index:
+    with serve_folder(root) as url, serve() as index, _names_set_aside(docker):
         (root / "home" / ".gitconfig").write_text(sources.settings(f"{url}/git"), encoding="utf-8")
         add_python_packages(index)
         command = Command(
@@ -413,19 +413,45 @@ def stand_ins(root: Path, *, layout: Path, store: Path, docker: str) -> Iterator
             variables={"LAYERWRIGHT_INDEX_PYPI": index.simple},
         )
         import_ubuntu(command, layout, f"{url}/archive", root / "ubuntu")
-        try:
-            yield StandIns(root=root, url=url, index=index, sources=sources, command=command)
-        finally:
-            if before:
-                subprocess.run([docker, "tag", before, "ubuntu:20.04"], check=True, timeout=20)
-            else:
-                subprocess.run([docker, "rmi", "ubuntu:20.04"], capture_output=True, timeout=60, check=False)
+        yield StandIns(root=root, url=url, index=index, sources=sources, command=command)
 
 
-def _identity(docker: str, image: str) -> str:
-    """An image's id; empty when the engine does not have it."""
-    argv = [docker, "image", "inspect", "--format={{.Id}}", image]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
+_NAMES = re.compile(
+    r"ubuntu:20\.04|(sh-harbor\.mthreads\.com/mt-ai|registry\.example\.org/musa)/musa-pytorch-.*"
+    r"|pytorch2\.0\.0_py\d+:.*|torch_musa_(dev|docker):.*"
+)
+"""What the documents call images; an engine may have some of them that are not ours."""
+
+
+@contextmanager
+def _names_set_aside(docker: str) -> Iterator[None]:
+    """The engine has none of the names, and afterwards those that it had."""
+
+    def ask(*words: str) -> str:
+        done = subprocess.run([docker, *words], capture_output=True, text=True, timeout=120, check=False)
+        return done.stdout
+
+    def named() -> list[list[str]]:
+        lines = ask("image", "ls", "--no-trunc", "--format={{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+        return [line.split() for line in lines if _NAMES.fullmatch(line.split()[0])]
+
+    def forget() -> None:
+        for name, _ in named():
+            ask("image", "rm", name)
+
+    before = {
+        name: (f"layerwright-set-aside:{number}", image) for number, (name, image) in enumerate(named())
+    }
+    for aside, image in before.values():
+        ask("tag", image, aside)
+    forget()
+    try:
+        yield
+    finally:
+        forget()
+        for name, (aside, image) in before.items():
+            ask("tag", image, name)
+            ask("image", "rm", aside)
 
 
 def in_container(docker: str, image: str, *words: str) -> str:

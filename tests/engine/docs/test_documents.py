@@ -129,6 +129,7 @@ def _registry(stage: Stage) -> Iterator[None]:
 
 
 SETTINGS: Mapping[str, Setting] = {
+    "tutorial/first-executor.md": _nothing,
     "tutorial/first-image.md": _nothing,
     "how-to/bake.md": _demo(),
     "how-to/build-commands-and-secrets.md": _unbuilt,
@@ -137,6 +138,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/corporate-ca-and-proxy.md": _demo(build=False),
     "how-to/devcontainer.md": _demo(build=False),
     "how-to/explain-an-image.md": _demo(),
+    "how-to/lint-an-executor.md": _nothing,
     "how-to/lint-dockerfiles.md": _nothing,
     "how-to/look-after-the-store.md": _damaged,
     "how-to/matrix.md": _nothing,
@@ -163,13 +165,17 @@ SETTINGS: Mapping[str, Setting] = {
 }
 ENGINE = frozenset(
     {
+        "tutorial/first-executor.md",
         "how-to/keep-a-container.md",
         "how-to/run-as-yourself.md",
         "how-to/share-images.md",
         "how-to/wrapper-script.md",
     }
 )
-PLAYED_ELSEWHERE = {"how-to/render-a-dockerfile.md": "tests/engine/backends/test_portable.py"}
+PLAYED_ELSEWHERE = {
+    "how-to/render-a-dockerfile.md": "tests/engine/backends/test_portable.py",
+    "how-to/musa-from-nothing-to-a-release-matrix.md": "tests/engine/musa/test_front_end_page.py",
+}
 
 
 def test_every_page_with_commands_is_played() -> None:
@@ -195,7 +201,9 @@ def images(request: pytest.FixtureRequest) -> Iterator[str]:
     client: str = request.getfixturevalue("docker")
     yield client
     subprocess.run(
-        [client, "image", "rm", "--force", "demo-app:1.0", "demo-app:copy"], check=False, capture_output=True
+        [client, "image", "rm", "--force", "demo-app:1.0", "demo-app:copy", "shapes-executor:0.1.0"],
+        check=False,
+        capture_output=True,
     )
 
 
