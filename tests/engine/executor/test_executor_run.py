@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.executor.conftest import Executors
+from support.executors import Executors
 
 pytestmark = pytest.mark.engine
 
