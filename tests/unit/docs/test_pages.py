@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from layerwright.cli.commands.musa.parser import ScriptParser
 from layerwright.cli.main import make_parser
 from layerwright.core.errors import SpecError
 from layerwright.spec.parse import parse_spec
@@ -103,6 +104,8 @@ def completed(text):
 
 def commands(parser):
     """Every command of a parser by its words, itself with none."""
+    if isinstance(parser, ScriptParser):
+        parser.complete()
     found = {(): parser}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
