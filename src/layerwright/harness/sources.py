@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.ymir.dataset import Box, Dataset, Picture
@@ -103,7 +102,10 @@ def _merged(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
 
 def _once(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
     """Each asset once: the platform knows pictures by their bytes."""
-    return tuple({one.asset_id: one for one in reversed(pictures)}.values())[::-1]
+    found: dict[str, Picture] = {}
+    for one in pictures:
+        found.setdefault(one.asset_id, one)
+    return tuple(found.values())
 
 
 def _candidates(names: tuple[str, ...], groups: Mapping[str, Sequence[Picture]]) -> Dataset:
@@ -389,8 +391,3 @@ def _yolo_boxes(file: Path, class_names: Sequence[str]) -> tuple[Box, ...]:
         width=header.width,
         height=header.height,
     )
-
-
-def without_validation(data: LoadedData) -> LoadedData:
-    """The data with nothing to validate on; a robustness run."""
-    return replace(data, dataset=replace(data.dataset, validation=()))

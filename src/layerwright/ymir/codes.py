@@ -1,9 +1,11 @@
 """Numbers of the YMIR contract: tasks, object types, states, and the codes a task may end with (§0.3, §3.1, §4.4)."""
 
 from enum import IntEnum
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from msgspec import Struct
+
+from layerwright.ymir.parameter import TASKS, Task
 
 __all__ = [
     "CODES",
@@ -25,9 +27,6 @@ __all__ = [
     "Task",
     "meaning_of",
 ]
-
-Task = Literal["training", "mining", "infer"]
-TASKS: Final[tuple[Task, ...]] = get_args(Task)
 
 
 class ObjectType(IntEnum):

@@ -1,7 +1,7 @@
 """From a template to /in/config.yaml: the form (§1.3), what it drops, and the platform's own keys (§1.4, §2.3)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
@@ -12,6 +12,7 @@ from layerwright.ymir.codes import Task
 
 __all__ = [
     "HIDDEN_KEYS",
+    "PLATFORM_KEYS",
     "Configuration",
     "PlatformValues",
     "config_yaml",
@@ -22,8 +23,6 @@ __all__ = [
 
 HIDDEN_KEYS: Final = ("gpu_count", "task_id", "text_prompt")
 """Keys of a template that the form does not show."""
-
-LIVE_CODE_KEYS: Final = ("git_url", "git_branch", "code_config")
 
 _LONGEST_TEXT, _LONGEST_NUMBER, _LONGEST_KEY = 100, 20, 50
 
@@ -160,19 +159,6 @@ def export_format_of(values: Mapping[str, Any]) -> str:
     """The annotation form that the values ask for; missing or empty means ``voc:raw`` (§2.5)."""
     text = values.get("export_format")
     return str(text) if text else "voc:raw"
-
-
-def without_falsy(values: Mapping[str, Any], keep: Sequence[str]) -> dict[str, Any]:
-    """The values without every hyper-parameter that is false; a robustness run."""
-    return {key: value for key, value in values.items() if key in keep or value}
-
-
-def numbers_as_text(values: Mapping[str, Any], keep: Sequence[str]) -> dict[str, Any]:
-    """The values with every hyper-parameter's number or boolean as text; a robustness run."""
-    return {
-        key: str(value) if key not in keep and isinstance(value, int | float) else value
-        for key, value in values.items()
-    }
 
 
 PLATFORM_KEYS: Final = (
