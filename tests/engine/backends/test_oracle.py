@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from layerwright.oci.media import CONFIG_LIMIT
 from layerwright.workflow.build import BuildRequest, Built, build_prepared, prepare
 from layerwright.workflow.session import Session
 from layerwright.workflow.workshop import make_workshop
+from support.musa_sources import commit_all, git
 from support.podman import settings_file, tree_in_podman
 from support.trees import Tree, differences, file_in_tree, tree_in_docker, tree_of_layers
 
@@ -30,14 +32,23 @@ SPEC = r'''
 [project]
 name = "oracle"
 
+[sources.tree]
+git = "repositories/tree.git"
+rev = "v1"
+
 [images.app]
 from = "debian:bookworm"
 python = "3.11"
 name = "layerwright-test-oracle"
 tags = ["1"]
+accelerator = "nvidia"
+check_device = true
 apt = ["libjpeg62-turbo", "ed"]
 packages = ["pyyaml", "uvicorn", { path = "project" }]
 copy = [{ from = "src", to = "/code/src" }]
+sources = [{ source = "tree", to = "/home/tree" }]
+tests = [{ script = "cp /home/tree/report.xml /home/made.xml; touch /home/left; exit 1", allow = ["x"],
+           log = "/var/logs/tests.txt", junit = "/home/made.xml" }]
 run = [
   { script = """
     echo "$GREETING" > /code/made
@@ -93,6 +104,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         '[project]\nname = "own"\nversion = "1"\ndescription = "ours"\nscripts = {own-program = "own:main"}\n'
         '[build-system]\nrequires = ["flit_core>=3.12,<4"]\nbuild-backend = "flit_core.buildapi"\n'
     )
+    _make_repositories(root / "repositories")
     settings = str(settings_file(root))
     host = HostEnvironment.gather(
         {**os.environ, "LAYERWRIGHT_TEST_TOKEN": "very-secret", "CONTAINERS_CONF": settings}
@@ -105,6 +117,27 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         store_root=tmp_path_factory.mktemp("store"),
         offline=False,
     )
+
+
+def _make_repositories(folder: Path) -> None:
+    """A tree with all that git keeps of files, and a submodule."""
+    folder.mkdir()
+    for name in ("part", "tree"):
+        work = folder / name
+        work.mkdir()
+        git(work, "init", "--quiet", "--initial-branch=main")
+        git(work, "remote", "add", "origin", str(folder / f"{name}.git"))
+        program = work / "run.sh"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        (work / "link").symlink_to("run.sh")
+        (work / "report.xml").write_text('<testsuite><testcase name="x"><error/></testcase></testsuite>')
+        (work / "空 $x.txt").write_text("text")
+        if name == "tree":
+            git(work, "submodule", "--quiet", "add", "../part.git", "below/part")
+        commit_all(work, "all")
+        git(work, "tag", "v1")
+        git(folder, "clone", "--quiet", "--bare", str(work), f"{name}.git")
 
 
 @pytest.fixture(scope="module")

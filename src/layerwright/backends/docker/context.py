@@ -10,7 +10,7 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from layerwright.backends.docker.dockerfile import APT_MOUNT, JUDGE_FILE, JUDGE_FOLDER, Dockerfile
+from layerwright.backends.docker.dockerfile import APT_MOUNT, JUDGE_FILE, Dockerfile
 from layerwright.backends.native.apt import SCRUBBED, apt_configuration, install_script
 from layerwright.backends.native.blobs import layer_trees
 from layerwright.backends.native.debs import local_repository, newest_time
@@ -65,8 +65,8 @@ def make_context(folder: Path, dockerfile: Dockerfile, nodes: Mapping[str, Node]
         for file in mounted:
             _link(workshop.store.path("files", file.sha256), folder / place / file.name)
     if dockerfile.judge:
-        (folder / JUDGE_FOLDER).mkdir()
-        (folder / JUDGE_FOLDER / JUDGE_FILE).write_text(test_judge(), encoding="utf-8")
+        (folder / dockerfile.judge).mkdir(parents=True)
+        (folder / dockerfile.judge / JUDGE_FILE).write_text(test_judge(), encoding="utf-8")
     for place, digest in dockerfile.apt.items():
         step = nodes[digest].step
         if not isinstance(step, InstallApt):

@@ -38,7 +38,6 @@ __all__ = [
     "APT_MOUNT",
     "IMAGE_STAGE",
     "JUDGE_FILE",
-    "JUDGE_FOLDER",
     "SMOKE_STAGE",
     "Dockerfile",
     "write_dockerfile",
@@ -49,11 +48,11 @@ IMAGE_STAGE: Final = "image"
 SMOKE_STAGE: Final = "smoke"
 _WHEELS: Final = "/dev/layerwright-wheels"
 _TOOLS: Final = "/dev/layerwright-tools"
-JUDGE_FOLDER: Final = "judge"
 JUDGE_FILE: Final = "run-tests"
 _JUDGE: Final = "/dev/layerwright-judge"
 _TREE: Final = "/dev/layerwright-tree"
 _FILES: Final = "files"
+_SHORT: Final = 16
 _SECRETS: Final = "/run/secrets"
 
 
@@ -71,7 +70,7 @@ class Dockerfile:
         secrets: names of secrets that RUN steps mount.
         network: ``none``, or ``default`` when a command asks for the network: 20.10 has one network for all steps.
         smoke: whether there is a stage of smoke tests.
-        judge: whether tests are run, so that ``JUDGE_FOLDER`` must hold what judges them, as ``JUDGE_FILE``.
+        judge: folder of the context that must hold what judges tests, as ``JUDGE_FILE``; empty when none are run.
     """
 
     text: str
@@ -83,7 +82,7 @@ class Dockerfile:
     secrets: tuple[str, ...] = ()
     network: str = "none"
     smoke: bool = False
-    judge: bool = False
+    judge: str = ""
 
 
 def write_dockerfile(
@@ -126,6 +125,7 @@ class _Writer:
         self._network = "none"
         self._opened = (0, "", "")  # line of the stage's FROM, what it begins with, its name
         self._tests = 0
+        self._judge = ""
         bytecode = [
             node.digest
             for node in cell.nodes
@@ -163,7 +163,7 @@ class _Writer:
                 self._trees[folder] = digest
                 self.lines.append(f"COPY {paths(f'{folder}/', '/', what='a path')}")
             case InstallWheels(part="files"):
-                self._install_wheels(step)
+                self._install_wheels(digest, step)
             case InstallWheels():
                 if digest == self._last_bytecode:
                     self._compile(step)
@@ -193,21 +193,21 @@ class _Writer:
             secrets=tuple(self._secrets),
             network=self._network,
             smoke=bool(self._smoke),
-            judge=self._tests > 0,
+            judge=self._judge,
         )
 
     def _install_apt(self, digest: str) -> None:
-        folder = f"apt/{len(self._apt)}"
+        folder = f"apt/{_short(digest)}"
         self._apt[folder] = digest
         self.lines.append(
             f"RUN --mount=type=bind,source={folder},target={APT_MOUNT},rw "
             + argv(["/bin/sh", "-eu", f"{APT_MOUNT}/build"], what="a path")
         )
 
-    def _install_wheels(self, step: InstallWheels) -> None:
+    def _install_wheels(self, digest: str, step: InstallWheels) -> None:
         wheels = tuple(self._built[wheel.built_by] if wheel.built_by else wheel for wheel in step.wheels)
         self._wheels.update((wheel.file, wheel) for wheel in wheels)
-        group = f"wheels-{len(self._groups)}.json"
+        group = f"wheels-{_short(digest)}.json"
         self._groups[group] = wheels
         python = f"{step.prefix}/bin/python"
         packages = f"{step.prefix}/lib/python{step.python}/site-packages"
@@ -242,7 +242,8 @@ class _Writer:
     def _run_tests(self, step: RunTests) -> None:
         """In a stage beside the image, which gets nothing but what is kept of them."""
         command = judged_command(step, f"{_JUDGE}/{JUDGE_FILE}")
-        mount = f"--mount=type=bind,source={JUDGE_FOLDER},target={_JUDGE} "
+        self._judge = f"judge/{step.judge[:_SHORT]}"
+        mount = f"--mount=type=bind,source={self._judge},target={_JUDGE} "
         line, base, stage = self._opened
         before, tested = f"before-tests-{self._tests}", f"tests-{self._tests}"
         self._tests += 1
@@ -260,7 +261,7 @@ class _Writer:
             for name in step.secrets
         )
         if step.files:
-            folder = f"files/{len(self._files)}"
+            folder = f"files/{'-'.join(file.sha256[:_SHORT] for file in step.files)}"
             self._files[folder] = step.files
             mounts += f"--mount=type=bind,source={folder},target={FILES_MOUNT} "
         self._secrets.update(dict.fromkeys(step.secrets))
@@ -288,6 +289,11 @@ class _Writer:
             lines.append(f"CMD {argv(step.command, what='the command')}")
         lines += health_check(step.health)
         return lines
+
+
+def _short(digest: str) -> str:
+    """A name for what a step mounts, by its content: buildah 1.28 takes a RUN from its cache by its text alone."""
+    return digest.removeprefix("sha256:")[:_SHORT]
 
 
 def _without_path(env: Mapping[str, str]) -> dict[str, str]:
