@@ -39,12 +39,12 @@ MIRRORS = """\
 ## Mirrors
 
 None is used unless you say so. `layerwright doctor --mirrors` measures these, and prints what to export:
-`LAYERWRIGHT_MIRRORS` takes a name and switches both; `LAYERWRIGHT_INDEX_PYPI` (packages) and
-`LAYERWRIGHT_DEBIAN_MIRROR` take an address of one of them. They hold for this machine alone; spec and lock stay as
+`LAYERWRIGHT_MIRRORS` takes a name and switches all; `LAYERWRIGHT_INDEX_PYPI` (packages), `LAYERWRIGHT_DEBIAN_MIRROR`
+and `LAYERWRIGHT_UBUNTU_MIRROR` take an address of one of them. They hold for this machine alone; spec and lock stay as
 they are.
 
-| name | mirror | region | packages | Debian | conda | source |
-| --- | --- | --- | --- | --- | --- | --- |
+| name | mirror | region | packages | Debian | Ubuntu | conda | source |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 PRODUCTS = """
@@ -68,7 +68,7 @@ def page() -> str:
             lines += [f"- *Why*: {kind.why}", f"- *Seen in*: {kind.evidence}", f"- *Cure*: {kind.repair}", ""]
     lines += [MIRRORS.rstrip()]
     for mirror in data.mirrors():
-        addresses = " | ".join(f"`{address}`" for address in (mirror.pypi, mirror.debian, mirror.conda))
+        addresses = " | ".join(f"`{address}`" for address in (mirror.pypi, mirror.debian, mirror.ubuntu, mirror.conda))
         lines.append(f"| `{mirror.id}` | {mirror.title} | {mirror.region} | {addresses} | {mirror.source} |")
     lines.append(PRODUCTS.rstrip())
     for product in data.mthreads().product:

@@ -34,7 +34,7 @@ class Mirror(_Record, frozen=True, kw_only=True):
         id: short name.
         title: who runs it.
         region: where it is meant to be used.
-        pypi, debian, debian_security, conda: addresses.
+        pypi, debian, debian_security, ubuntu, ubuntu_ports, conda: addresses.
         source, confidence: where they are from.
     """
 
@@ -44,6 +44,8 @@ class Mirror(_Record, frozen=True, kw_only=True):
     pypi: str
     debian: str
     debian_security: str
+    ubuntu: str
+    ubuntu_ports: str
     conda: str
     source: str
     confidence: Confidence

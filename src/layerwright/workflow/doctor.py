@@ -158,7 +158,7 @@ def _mirror_check(mirror: "Mirror", index: "Reached", debian: "Reached") -> Chec
     if not (index.error or debian.error):
         fix.append(
             Cure(
-                text="use it for both, on this machine only; spec and lock stay as they are",
+                text="use it for all, on this machine only; spec and lock stay as they are",
                 command=f"export {MIRRORS}={mirror.id}",
             )
         )

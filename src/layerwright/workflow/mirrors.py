@@ -12,6 +12,7 @@ MIRRORS: Final = "LAYERWRIGHT_MIRRORS"
 
 NONE: Final = "none"
 _DEBIAN: Final = "LAYERWRIGHT_DEBIAN_MIRROR"
+_UBUNTU: Final = "LAYERWRIGHT_UBUNTU_MIRROR"
 
 
 def with_mirrors(variables: Mapping[str, str]) -> Mapping[str, str]:
@@ -30,8 +31,13 @@ def with_mirrors(variables: Mapping[str, str]) -> Mapping[str, str]:
     if wanted not in known:
         raise UsageError(
             f"{MIRRORS} is {wanted!r}, and there are no mirrors of this name",
-            hint=f"it takes {', '.join(known)}, or {NONE}; others: {variable_name(PYPI)} and {_DEBIAN} take addresses",
+            hint=f"it takes {', '.join(known)}, or {NONE}; {variable_name(PYPI)}, {_DEBIAN} and {_UBUNTU} take "
+            "addresses",
         )
     mirror = known[wanted]
-    own = {variable_name(PYPI): mirror.pypi, _DEBIAN: f"{mirror.debian} {mirror.debian_security}"}
+    own = {
+        variable_name(PYPI): mirror.pypi,
+        _DEBIAN: f"{mirror.debian} {mirror.debian_security}",
+        _UBUNTU: f"{mirror.ubuntu} {mirror.ubuntu_ports}",
+    }
     return {**variables, **{name: value for name, value in own.items() if not variables.get(name)}}

@@ -197,7 +197,12 @@ class _Apt:
             status = debs_status(self.context, request.installed, sources=sources, store=self.workshop.store)
             return sources, status
         trees = base_trees(self.workshop, base, str(request.platform))
-        sources = tree_sources(trees, platform=request.platform, label=f"{base.kind}:{base.source}")
+        sources = tree_sources(
+            trees,
+            platform=request.platform,
+            label=f"{base.kind}:{base.source}",
+            mirror=self.workshop.mirror,
+        )
         status = tree_status(trees)
         if request.installed:
             added = debs_status(self.context, request.installed, sources=sources, store=self.workshop.store)

@@ -66,6 +66,7 @@ def make_workshop(session: Session, spec: Spec) -> "Workshop":
         mirror=DebianMirror.parse(
             variables.get("LAYERWRIGHT_DEBIAN_MIRROR", ""),
             snapshot=variables.get("LAYERWRIGHT_DEBIAN_SNAPSHOT", ""),
+            ubuntu=variables.get("LAYERWRIGHT_UBUNTU_MIRROR", ""),
         ),
         http=http,
     )

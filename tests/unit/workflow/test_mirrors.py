@@ -34,6 +34,13 @@ def test_f19_one_name_switches_packages_and_debian() -> None:
     )
 
 
+def test_f19_ubuntu_too() -> None:
+    found = with_mirrors({"LAYERWRIGHT_MIRRORS": "aliyun"})
+    mirror = DebianMirror.parse("", ubuntu=found["LAYERWRIGHT_UBUNTU_MIRROR"])
+    assert mirror.ubuntu == "https://mirrors.aliyun.com/ubuntu"
+    assert mirror.ubuntu_ports == "https://mirrors.aliyun.com/ubuntu-ports"
+
+
 def test_f19_an_address_of_one_s_own_counts_for_more() -> None:
     found = reached(LAYERWRIGHT_MIRRORS="tuna", LAYERWRIGHT_INDEX_PYPI="https://pypi.example.org/simple")
     assert found[0] == "https://pypi.example.org/simple"

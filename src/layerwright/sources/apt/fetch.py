@@ -33,7 +33,7 @@ def deb_url(deb: Deb, mirror: DebianMirror) -> str:
     from urllib.parse import quote  # noqa: PLC0415  start-up
 
     if "://" in deb.path:
-        return deb.path
+        return mirror.asked(deb.path)
     root = mirror.security if deb.path.startswith("pool/updates/") else mirror.main
     # As apt writes it: "+" may mean a blank to a server.
     return f"{root}/{quote(deb.path, safe='/~')}"

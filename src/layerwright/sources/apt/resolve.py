@@ -108,12 +108,13 @@ def base_facts(debs: Iterable[Deb]) -> BaseFacts:
     return BaseFacts(python=python, interpreter=interpreter, glibc=glibc)
 
 
-def parse_uris(text: str, roots: Sequence[str]) -> tuple[Deb, ...]:
+def parse_uris(text: str, roots: Sequence[str], stand_ins: Sequence[tuple[str, str]] = ()) -> tuple[Deb, ...]:
     """Read the output of ``apt-get --print-uris``.
 
     Args:
         text: the output; lines of another kind are passed over.
         roots: addresses of archives whose packages are named by their path alone; others keep their address.
+        stand_ins: distributions' own addresses, which are kept, and those of the mirrors that were asked.
 
     Raises:
         ResolveError: a package without a sha256.
@@ -132,15 +133,18 @@ def parse_uris(text: str, roots: Sequence[str]) -> tuple[Deb, ...]:
             architecture=architecture,
             sha256=found["sha256"],
             size=int(found["size"]),
-            path=_path(found["url"], roots),
+            path=_path(found["url"], roots, stand_ins),
         )
     return tuple(debs[key] for key in sorted(debs))
 
 
-def _path(url: str, roots: Sequence[str]) -> str:
+def _path(url: str, roots: Sequence[str], stand_ins: Sequence[tuple[str, str]]) -> str:
     for root in roots:
         if url.startswith(f"{root}/"):
             return unquote(url.removeprefix(f"{root}/"))
+    for own, mirror in stand_ins:
+        if url.startswith(mirror):
+            return own + url.removeprefix(mirror)
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     # An address with credentials must never reach a lock.
@@ -158,7 +162,7 @@ def _resolved(archive: Archive, names: Sequence[str]) -> tuple[Deb, ...]:
         "--allow-downgrades",
         *names,
     )
-    return parse_uris(done.text, archive.sources.roots)
+    return parse_uris(done.text, archive.sources.roots, archive.sources.stand_ins)
 
 
 def _python_packages(archive: Archive, suite: str, python: str, known: frozenset[str]) -> list[str]:

@@ -24,6 +24,20 @@ _KNOWN_SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid")
 _SUITE = re.compile(r"[a-z][a-z0-9-]*")
 _LARGEST_FILE = 1 << 20
 # The servers of Debian's own archives; an image's sources name them so (https://www.debian.org/mirror/list).
+_OWN_MAIN = ("http://deb.debian.org/debian/", "https://deb.debian.org/debian/")
+_OWN_SECURITY = tuple(
+    f"{scheme}://{host}/debian-security/"
+    for scheme in ("http", "https")
+    for host in ("deb.debian.org", "security.debian.org")
+)
+# The servers that Ubuntu's images name (https://documentation.ubuntu.com/server/how-to/software/package-management);
+# the first has what the second has, too.
+_OWN_UBUNTU = tuple(
+    f"{scheme}://{host}.ubuntu.com/ubuntu/"
+    for scheme in ("http", "https")
+    for host in ("archive", "security")
+)
+_OWN_PORTS = ("http://ports.ubuntu.com/ubuntu-ports/", "https://ports.ubuntu.com/ubuntu-ports/")
 _DEBIANS_OWN = re.compile(r"https?://(deb|security|archive|cdn-[a-z]+\.deb|ftp(\.[a-z]+)?)\.debian\.org/")
 
 
@@ -35,28 +49,58 @@ class DebianMirror:
         main: address of the main archive, without a slash at its end.
         security: address of the security archive.
         snapshot: address of the archive of everything, without a slash at its end.
+        ubuntu: address of a mirror of Ubuntu's archive; empty for Ubuntu's own servers.
+        ubuntu_ports: of its archive for other processors than amd64; likewise.
     """
 
     main: str = "http://deb.debian.org/debian"
     security: str = "http://deb.debian.org/debian-security"
     snapshot: str = "https://snapshot.debian.org"
+    ubuntu: str = ""
+    ubuntu_ports: str = ""
 
     @classmethod
-    def parse(cls, text: str, *, snapshot: str = "") -> "DebianMirror":
+    def parse(cls, text: str, *, snapshot: str = "", ubuntu: str = "") -> "DebianMirror":
         """Read one address, or two with a blank between; the second defaults to the first with ``-security``.
 
         Args:
             text: the addresses; an empty text gives Debian's own. Plain HTTP is safe: the lists are signed, the
                 packages hashed.
             snapshot: address of the archive of everything; an empty text gives Debian's own.
+            ubuntu: address of a mirror of Ubuntu's archive, and after a blank that of its ports; the second defaults
+                to the first with ``-ports``.
         """
+        main, *ports = [address.rstrip("/") for address in ubuntu.split()] or [""]
         own = cls()
         addresses = [address.rstrip("/") for address in text.split()] or [own.main, own.security]
         return cls(
             main=addresses[0],
             security=addresses[1] if addresses[1:] else addresses[0] + "-security",
             snapshot=snapshot.strip().rstrip("/") or own.snapshot,
+            ubuntu=main,
+            ubuntu_ports=ports[0] if ports else f"{main}-ports" if main else "",
         )
+
+    @property
+    def stand_ins(self) -> tuple[tuple[str, str], ...]:
+        """Addresses of distributions' own servers and what is asked in their place, each with a slash at its end."""
+        own = DebianMirror()
+        found = []
+        if self.main != own.main:
+            found += [(address, f"{self.main}/") for address in _OWN_MAIN]
+        if self.security != own.security:
+            found += [(address, f"{self.security}/") for address in _OWN_SECURITY]
+        if self.ubuntu:
+            found += [(address, f"{self.ubuntu}/") for address in _OWN_UBUNTU]
+            found += [(address, f"{self.ubuntu_ports}/") for address in _OWN_PORTS]
+        return tuple(found)
+
+    def asked(self, address: str) -> str:
+        """Where a package is asked for that a lock names by its distribution's own address."""
+        for own, mirror in self.stand_ins:
+            if address.startswith(own):
+                return mirror + address.removeprefix(own)
+        return address
 
     def has(self, path: str) -> bool:
         """Whether a locked path is of Debian's archives, rather than of somebody else's."""
@@ -78,6 +122,8 @@ class AptSources:
         trusted: keys trusted for every source without ``signed-by``, by file name.
         architecture: Debian's name of it.
         roots: addresses of Debian's own archives; packages below are locked by their path alone.
+        stand_ins: distributions' own addresses and those of the mirrors that the files name in their place: a lock
+            names the former.
         suite: the suite, for Debian's own archive; else empty.
     """
 
@@ -87,6 +133,7 @@ class AptSources:
     trusted: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     architecture: str
     roots: tuple[str, ...] = ()
+    stand_ins: tuple[tuple[str, str], ...] = ()
     suite: str = ""
 
 
@@ -129,13 +176,16 @@ def suite_hint(suite: str) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known suites: {', '.join(_KNOWN_SUITES)}"
 
 
-def tree_sources(trees: Sequence[Path], *, platform: Platform, label: str) -> AptSources:
+def tree_sources(
+    trees: Sequence[Path], *, platform: Platform, label: str, mirror: DebianMirror | None = None
+) -> AptSources:
     """Return the sources that an image's own files name, with its keys.
 
     Args:
         trees: the image's layers as folders, bottom first.
         platform: the image's.
         label: what to call them in messages.
+        mirror: what is asked in place of Debian's and Ubuntu's own servers.
 
     Raises:
         ResolveError: the image names none.
@@ -159,7 +209,23 @@ def tree_sources(trees: Sequence[Path], *, platform: Platform, label: str) -> Ap
             if path.startswith("/") and (content := _read(path.lstrip("/"), stack)):
                 keys[path] = content
     trusted = {Path(path).name: _read(path, stack) for path in _listed("etc/apt/trusted.gpg.d", stack)}
-    return AptSources(label=label, files=files, keys=keys, trusted=trusted, architecture=platform.debian)
+    stand_ins = mirror.stand_ins if mirror is not None else ()
+    return AptSources(
+        label=label,
+        files={name: _with_stand_ins(text, stand_ins) for name, text in files.items()},
+        keys=keys,
+        trusted=trusted,
+        architecture=platform.debian,
+        stand_ins=stand_ins,
+    )
+
+
+def _with_stand_ins(text: str, stand_ins: Sequence[tuple[str, str]]) -> str:
+    """The text of a file of sources with mirrors in it; sources may end their addresses without a slash."""
+    for own, mirror in stand_ins:
+        place = re.compile(rf"{re.escape(own.rstrip('/'))}/?(?=[\s\]]|$)")
+        text = place.sub(mirror.replace("\\", r"\\"), text)
+    return text
 
 
 def _read(path: str, stack: Sequence[Path]) -> bytes:

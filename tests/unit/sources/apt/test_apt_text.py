@@ -161,3 +161,53 @@ def test_an_image_s_own_sources_and_keys_are_taken_from_its_layers(tmp_path: Pat
     assert tree_status([low, high]).count("Package:") == 2
     with pytest.raises(ResolveError, match="names no package sources"):
         tree_sources([high], platform=Platform(), label="image")
+
+
+SOURCES = """\
+deb http://archive.ubuntu.com/ubuntu/ jammy main
+deb [signed-by=/k.gpg] http://security.ubuntu.com/ubuntu jammy-security main
+deb http://ports.ubuntu.com/ubuntu-ports jammy main
+deb https://deb.debian.org/debian bookworm main
+deb http://deb.debian.org/debian-security bookworm-security main
+deb https://other.example/ubuntu jammy main
+"""
+DEB822 = (
+    "Types: deb\nURIs: http://archive.ubuntu.com/ubuntu http://security.ubuntu.com/ubuntu/\nSuites: noble\n"
+)
+
+
+def own_sources(tmp_path: Path, mirror: DebianMirror) -> AptSources:
+    for name, text in {"sources.list": SOURCES, "sources.list.d/ubuntu.sources": DEB822}.items():
+        file = tmp_path / "etc/apt" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tree_sources([tmp_path], platform=Platform(), label="image", mirror=mirror)
+
+
+def test_f19_mirrors_stand_in_for_the_servers_that_an_image_names(tmp_path: Path) -> None:
+    mirror = DebianMirror.parse("https://m.example/debian", ubuntu="https://m.example/ubuntu")
+    sources = own_sources(tmp_path, mirror)
+    assert sources.files["sources.list"].splitlines() == [
+        "deb https://m.example/ubuntu/ jammy main",
+        "deb [signed-by=/k.gpg] https://m.example/ubuntu/ jammy-security main",
+        "deb https://m.example/ubuntu-ports/ jammy main",
+        "deb https://m.example/debian/ bookworm main",
+        "deb https://m.example/debian-security/ bookworm-security main",
+        "deb https://other.example/ubuntu jammy main",
+    ]
+    uris = sources.files["sources.list.d_ubuntu.sources"].splitlines()[1]
+    assert uris == "URIs: https://m.example/ubuntu/ https://m.example/ubuntu/"
+    # Without a mirror an image's files are taken as they are.
+    assert own_sources(tmp_path, DebianMirror()).files["sources.list"] == SOURCES
+
+
+def test_f19_a_lock_names_no_mirror(tmp_path: Path) -> None:
+    mirror = DebianMirror.parse("", ubuntu="https://user:pw@m.example/ubuntu")
+    stand_ins = own_sources(tmp_path, mirror).stand_ins
+    uri = "'https://user:pw@m.example/ubuntu/pool/main/a/a_1_amd64.deb' a_1_amd64.deb 10 SHA256:" + "0" * 64
+    (deb,) = parse_uris(uri, (), stand_ins)
+    assert deb.path == "http://archive.ubuntu.com/ubuntu/pool/main/a/a_1_amd64.deb"
+    # And is good with any of them, or none.
+    assert deb_url(deb, mirror) == "https://user:pw@m.example/ubuntu/pool/main/a/a_1_amd64.deb"
+    assert deb_url(deb, DebianMirror()) == deb.path
+    assert deb_url(deb, DebianMirror.parse("", ubuntu="http://n/u http://n/p")).startswith("http://n/u/pool/")
