@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from layerwright.core.errors import EngineError, UsageError
 from layerwright.core.events import Notice
@@ -267,7 +268,9 @@ def described_findings(spec: "Spec", cell: "Cell") -> tuple[Finding, ...]:
     if cell.role != "executor" or cell.executor is None:
         return ()
     texts = image_files(cell.executor)
-    places = {one.parameter.name: one.location for one in cell.parameters}
+    places = {
+        one.parameter.name: replace(one.location, key=f"{one.location.key}.name") for one in cell.parameters
+    }
 
     def place(path: str, key: str, line: int) -> Place:
         del line

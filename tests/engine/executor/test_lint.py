@@ -126,7 +126,11 @@ def test_a_folder_with_a_spec(folder_command: Command) -> None:
     done = folder_command("executor", "lint", "--json", status=1)
     assert codes(done.json()) == [("error", "COMMAND"), ("warning", "RESERVED")]
     place = done.json()["findings"][1]["where"]["location"]
-    assert (place["file"], place["line"], place["key"]) == ("layerwright.toml", 6, "images.a.parameters[0]")
+    assert (place["file"], place["line"], place["key"]) == (
+        "layerwright.toml",
+        6,
+        "images.a.parameters[0].name",
+    )
 
 
 def test_what_is_nothing(folder_command: Command) -> None:
