@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 from layerwright.core.errors import UsageError
 from layerwright.harness.records import DATASET, JOB, STATE, Job, State, write_record, write_text
 from layerwright.harness.sources import LoadedData
+from layerwright.harness.start_model import StartModel, unpack_model
 from layerwright.ymir.codes import (
     INVALID_ARGUMENTS,
     INVALID_MODEL,
@@ -25,27 +25,11 @@ from layerwright.ymir.dataset import asset_path
 from layerwright.ymir.environment import PROTOCOLS, env_yaml, environment
 from layerwright.ymir.exports import Form, export_files, parse_form
 from layerwright.ymir.monitor import controller_line, first_line
-from layerwright.ymir.package import DESCRIPTION, PackageInfo, read_description
 from layerwright.ymir.remarks import Remark
 
-__all__ = ["Inputs", "Prepared", "StartModel", "open_package", "prepare"]
+__all__ = ["Inputs", "Prepared", "prepare"]
 
 _SHARED: Final = 0o777
-_LARGEST_DESCRIPTION = 1 << 24
-
-
-class StartModel(Struct, frozen=True, kw_only=True):
-    """A model that a task starts from.
-
-    Attributes:
-        package: the file.
-        stage: of it.
-        info: its description.
-    """
-
-    package: Path
-    stage: str
-    info: PackageInfo
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -146,7 +130,7 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
     exported = export_files(inputs.data.dataset, form.form, training=training, protocol=inputs.protocol)
     for path, data in exported.items():
         write_text(folder / path.removeprefix("/"), data)
-    models = _unpack(work_in / "models", inputs.model) if inputs.model is not None else ()
+    models = unpack_model(work_in / "models", inputs.model) if inputs.model is not None else ()
     (work_in / "models").mkdir(exist_ok=True)
     configuration = make_configuration(
         inputs.task,
@@ -327,90 +311,3 @@ def _give(folder: Path, owner: tuple[int, int]) -> None:
         for root, folders, files in os.walk(folder / name):
             for each in (".", *folders, *files):
                 os.chown(Path(root) / each, uid, gid, follow_symlinks=False)
-
-
-def open_package(package: Path, stage: str = "") -> StartModel:
-    """Look into a model package.
-
-    Args:
-        package: the file; or a work folder, whose package it stands for.
-        stage: empty for the best one.
-
-    Raises:
-        UsageError: it is none, or has no such stage.
-    """
-    if package.is_dir():
-        found = sorted((package / "package").glob("*")) if (package / "package").is_dir() else []
-        if not found:
-            raise UsageError(
-                f"{package} holds no model package",
-                hint="name a package, or the work folder of a training",
-            )
-        package = found[0]
-    if not package.is_file():
-        raise UsageError(f"{package} does not exist", hint="`executor run --task training` makes packages")
-    try:
-        with tarfile.open(package, "r:gz") as archive:
-            member = archive.extractfile(DESCRIPTION)
-            if member is None:
-                raise UsageError(f"{package} is no model package: {DESCRIPTION} is no file")
-            info = read_description(member.read(_LARGEST_DESCRIPTION), str(package))
-    except (tarfile.TarError, KeyError, OSError, EOFError) as error:
-        raise UsageError(
-            f"{package} is no model package: {error}", hint="it is a gzip tar with ymir-info.yaml"
-        ) from error
-    chosen = stage or info.best
-    if chosen not in info.stages:
-        raise UsageError(
-            f"the package has no stage {chosen!r}", hint=f"its stages are {', '.join(list(info.stages)[:10])}"
-        )
-    return StartModel(package=package.absolute(), stage=chosen, info=info)
-
-
-def _unpack(models: Path, model: StartModel) -> tuple[str, ...]:
-    """Unpack the chosen stage and the attachments; returns the stage's files as the container sees them."""
-    models.mkdir()
-    wanted = {f"{model.stage}/{name}" for name in model.info.stages[model.stage]}
-    with tarfile.open(model.package, "r:gz") as archive:
-        for member in archive:
-            if not member.isfile() or not (
-                member.name in wanted or member.name == DESCRIPTION or member.name.startswith("attachments/")
-            ):
-                continue
-            try:
-                archive.extract(member, models, filter="data")
-            except (tarfile.FilterError, OSError) as error:
-                raise UsageError(f"{model.package} cannot be unpacked: {error}") from error
-    missing = sorted(name for name in wanted if not (models / name).is_file())
-    if missing:
-        raise UsageError(f"{model.package} lacks {missing[0]}, which its description names")
-    return tuple(f"/in/models/{model.stage}/{name}" for name in model.info.stages[model.stage])
-
-
-def clean(folder: Path, *, success: bool) -> Sequence[str]:
-    """Remove what the platform removes after a task (§3.5): after a success all but a few files, else only models.
-
-    Returns:
-        What was removed, relative to the folder.
-    """
-    removed = []
-    kept_out = {
-        "log.txt", "monitor.txt", "monitor-log.txt", "tensorboard", "ymir-executor-out.log", "infer-result.json",
-        "result.tsv",
-    }  # fmt: skip
-    places = [folder / "in" / "models"]
-    if success:
-        places += [
-            one for one in sorted((folder / "in").iterdir()) if one.name not in {"config.yaml", "models"}
-        ]
-        places += [one for one in sorted((folder / "out").iterdir()) if one.name not in kept_out]
-        places.append(folder / "assets")
-    for place in places:
-        if place.is_symlink() or place.is_file():
-            place.unlink()
-        elif place.is_dir():
-            shutil.rmtree(place)
-        else:
-            continue
-        removed.append(str(place.relative_to(folder)))
-    return removed

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from layerwright.harness.records import Job, PackageFile
 from layerwright.ymir.package import DESCRIPTION, describe_package, package_members
-from layerwright.ymir.training_result import TrainingResult
+from layerwright.ymir.stages import TrainingResult
 
 __all__ = ["build_package"]
 

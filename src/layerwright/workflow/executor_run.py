@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from layerwright.core.errors import LayerwrightError, UsageError
-from layerwright.harness.folders import Inputs, StartModel, open_package, prepare
+from layerwright.harness.folders import Inputs, prepare
 from layerwright.harness.inspect_image import ImageSays, inspect_image
 from layerwright.harness.records import Report, State
 from layerwright.harness.running import RunOptions, run_job
 from layerwright.harness.sources import DataSource, LoadedData, load_data
+from layerwright.harness.start_model import StartModel, open_package
 from layerwright.harness.watch import Clock
 from layerwright.workflow.executor_engines import find_starter
 from layerwright.workflow.session import Session

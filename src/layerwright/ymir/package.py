@@ -7,7 +7,7 @@ import yaml
 from msgspec import Struct
 
 from layerwright.core.errors import UsageError
-from layerwright.ymir.training_result import TrainingResult
+from layerwright.ymir.stages import TrainingResult
 
 __all__ = ["DESCRIPTION", "Member", "PackageInfo", "describe_package", "package_members", "read_description"]
 

@@ -9,8 +9,10 @@ import yaml
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
-from layerwright.harness.folders import clean, open_package, prepare
+from layerwright.harness.cleaning import clean
+from layerwright.harness.folders import prepare
 from layerwright.harness.records import DATASET, JOB, Job, read_record
+from layerwright.harness.start_model import open_package
 from layerwright.ymir.dataset import Dataset, asset_path
 from layerwright.ymir.monitor import read_monitor
 from support.scripted_executor import inputs, small_data

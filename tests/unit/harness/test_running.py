@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from layerwright.core.errors import EngineError, UsageError
-from layerwright.harness.folders import Prepared, open_package, prepare
+from layerwright.harness.folders import Prepared, prepare
 from layerwright.harness.inspect_image import inspect_image
 from layerwright.harness.jobs import cancel_job, list_jobs, picture_file, read_job, read_log
 from layerwright.harness.judging import judge_folder, log_tail, read_infer
 from layerwright.harness.records import REPORT, STATE, Report, State, write_record
 from layerwright.harness.running import RunOptions, run_job
+from layerwright.harness.start_model import open_package
 from layerwright.ymir.monitor import read_monitor
 from support.scripted_executor import FakeTime, ScriptedStarter, Step, Work, inputs, small_data, wait
 

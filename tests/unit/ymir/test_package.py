@@ -5,7 +5,7 @@ import yaml
 
 from layerwright.core.errors import UsageError
 from layerwright.ymir.package import describe_package, package_members, read_description
-from layerwright.ymir.training_result import Stage, TrainingResult
+from layerwright.ymir.stages import Stage, TrainingResult
 
 RESULT = TrainingResult(
     stages=(

@@ -162,7 +162,7 @@ def _run(context: Context, options: argparse.Namespace) -> int:
 
     report = run_executor(context.session, request, on_state=_Teller(context))
     if options.clean:
-        from layerwright.harness.folders import clean  # noqa: PLC0415 - start-up
+        from layerwright.harness.cleaning import clean  # noqa: PLC0415 - start-up
 
         clean(Path(report.folder), success=report.verdict.success)
     return _told(context, report)
