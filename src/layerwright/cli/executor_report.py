@@ -100,7 +100,7 @@ def _remark_lines(terminal: Terminal, remark: Remark) -> Iterator[str]:
     times = f", {remark.count} times" if remark.count > 1 else ""
     code = f", {remark.code}" if remark.code else ""
     word = terminal.paint(remark.outcome, _STYLES[remark.outcome])
-    yield f"{word} {visible(where)} (rule {remark.rule}{code}{times})"
+    yield f"{word} {visible(where) or 'the container'} (rule {remark.rule}{code}{times})"
     yield f"  {visible(remark.message)}"
     if remark.repair:
         yield f"  {terminal.paint('hint', '1;36')}: {visible(remark.repair)}"

@@ -1,6 +1,5 @@
 """A work folder → a report: the platform's verdict, and what it does not say (§3, §4.2). Starts nothing."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
+from layerwright.harness.observations import all_remarks
 from layerwright.harness.packaging import build_package
 from layerwright.harness.records import (
     DATASET,
@@ -30,13 +30,13 @@ from layerwright.harness.records import (
 )
 from layerwright.harness.watch import read_monitor_file
 from layerwright.ymir.codes import PERMISSION, ObjectType, meaning_of
-from layerwright.ymir.dataset import Dataset, asset_path
+from layerwright.ymir.dataset import Dataset
 from layerwright.ymir.environment import takes_boxes
 from layerwright.ymir.infer_result import InferCheck, check_detections
 from layerwright.ymir.mask_result import check_segmentation
 from layerwright.ymir.mining_result import MiningCheck, check_mining
 from layerwright.ymir.monitor import MonitorFault, MonitorReport
-from layerwright.ymir.remarks import Remark, count_outcomes, sort_remarks
+from layerwright.ymir.remarks import Remark, count_outcomes
 from layerwright.ymir.training_result import TrainingCheck, check_training_result
 from layerwright.ymir.verdict import ResultState, judge
 
@@ -105,16 +105,7 @@ def judge_folder(folder: Path, *, package: bool = True) -> Report:
             reason=f"it was terminated; {verdict.reason}",
             package=verdict.package and run.fetch_result,
         )
-    remarks = sort_remarks(
-        (
-            *job.remarks,
-            *run.remarks,
-            *judged.remarks,
-            *_engine_remark(run),
-            *_end_remarks(run, monitor, success=verdict.success),
-            *_asset_remarks(folder, dataset),
-        )
-    )
+    remarks = all_remarks(folder, job, run, judged.remarks, monitor, dataset, success=verdict.success)
     stored: PackageFile | None = None
     if package and verdict.package and judged.training is not None and judged.training.result is not None:
         try:
@@ -243,72 +234,6 @@ def _monitor(folder: Path) -> MonitorReport | MonitorFault:
         return fault
 
 
-def _end_remarks(
-    run: RunRecord, monitor: MonitorReport | MonitorFault, *, success: bool
-) -> tuple[Remark, ...]:
-    """What only the end shows."""
-    found = []
-    if isinstance(monitor, MonitorFault):
-        found.append(monitor.remark())
-    if (
-        run.exit_code != 0
-        and run.ending == "exited"
-        and not isinstance(monitor, MonitorFault)
-        and not monitor.code
-    ):
-        killed = run.exit_code == 137  # noqa: PLR2004 - 128 + SIGKILL
-        found.append(
-            Remark(
-                outcome="lost",
-                rule="4.2",
-                file="/out/monitor.txt",
-                field="column 5 (code)",
-                message=f"the container ended with {run.exit_code} and no code says why"
-                + (": 137 mostly means that the kernel ended it for want of memory" if killed else ""),
-                repair="have the program that starts the work write state 4 and a code when the work fails"
-                + (": 300103 for status 137 or -9" if killed else ""),
-            )
-        )
-    if run.exit_code == 0 and success and isinstance(monitor, MonitorReport) and monitor.code:
-        found.append(
-            Remark(
-                outcome="lost",
-                rule="4.2",
-                file="/out/monitor.txt",
-                field="column 5 (code)",
-                message=f"the container ended with 0 though its last report has code {monitor.code}: it counts as a "
-                "success, unless a poll sees state 4 first",
-                repair="end with a status other than 0 after an error",
-            )
-        )
-    return tuple(found)
-
-
-def _asset_remarks(folder: Path, dataset: Dataset) -> tuple[Remark, ...]:
-    """Pictures are mounted writable, and are the platform's shared store of them (§2.1)."""
-    changed = []
-    for picture in dataset.pictures:
-        place = folder / asset_path(picture, "assets")
-        try:
-            digest = hashlib.sha1(place.read_bytes(), usedforsecurity=False).hexdigest()
-        except OSError:
-            digest = ""
-        if digest != picture.asset_id:
-            changed.append(asset_path(picture))
-    if not changed or not (folder / "assets").is_dir():
-        return ()
-    return (
-        Remark(
-            outcome="lost",
-            rule="2.1",
-            file=changed[0],
-            message="the executor changed or removed a picture, which every task of the platform shares",
-            repair="write to /out alone: work on copies below /tmp or /out",
-            count=len(changed),
-        ),
-    )
-
-
 def log_tail(folder: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
     """The last lines of the executor's log."""
     try:
@@ -324,26 +249,6 @@ def log_tail(folder: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
 def _failure_message(folder: Path, reason: str) -> str:
     tail = log_tail(folder)
     return "\n".join((f"EXECUTOR OUTLOG TAIL FROM: {folder / LOG_PLACE}", *tail)) if tail else reason
-
-
-def _engine_remark(run: RunRecord) -> tuple[Remark, ...]:
-    """The engine's own statuses: the program never ran (docker-run(1))."""
-    said = {
-        125: "the engine could not start the container; the log has its words",
-        126: "the image's command cannot be run: it is no program, or not executable for this user",
-        127: "the image's command is not there",
-    }.get(run.exit_code)
-    if said is None or run.ending != "exited" or run.reports:
-        return ()
-    return (
-        Remark(
-            outcome="rejected",
-            rule="4.1",
-            message=f"the container ended with {run.exit_code}: {said}",
-            repair="the platform gives no command: CMD must start the work, by convention bash /usr/bin/start.sh, and "
-            "every user must be able to read and run it",
-        ),
-    )
 
 
 def _training_summary(

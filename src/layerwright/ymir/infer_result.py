@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from layerwright.ymir.codes import NO_RESULT, UNEXPECTED
 from layerwright.ymir.dataset import Box
-from layerwright.ymir.remarks import Collector, Remark
+from layerwright.ymir.remarks import MISSING, Collector, Remark
 from layerwright.ymir.verdict import ResultState
 
 __all__ = ["INFER_FILE", "Dropped", "InferCheck", "check_detections"]
@@ -107,7 +107,7 @@ def read_json(text: bytes | None, found: Collector) -> object:
             "rejected",
             "3.3",
             "",
-            "the file is missing",
+            MISSING,
             "write it with ymir_exc.result_writer.write_infer_result, also when nothing was found",
             code=UNEXPECTED,
         )

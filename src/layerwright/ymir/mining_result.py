@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from layerwright.ymir.codes import NO_RESULT
-from layerwright.ymir.remarks import Collector, Remark
+from layerwright.ymir.remarks import MISSING, Collector, Remark
 from layerwright.ymir.verdict import ResultState
 
 __all__ = ["MINING_FILE", "MiningCheck", "Ranked", "check_mining"]
@@ -54,7 +54,7 @@ def check_mining(text: bytes | None, *, candidates: Sequence[str], topk: int) ->
             "rejected",
             "3.4",
             "",
-            "the file is missing",
+            MISSING,
             "write it with ymir_exc.result_writer.write_mining_result",
             code=NO_RESULT,
         )

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-__all__ = ["OUTCOMES", "Collector", "Outcome", "Remark", "brief", "count_outcomes", "sort_remarks"]
+__all__ = ["MISSING", "OUTCOMES", "Collector", "Outcome", "Remark", "brief", "count_outcomes", "sort_remarks"]
 
 Outcome = Literal["rejected", "lost", "unknown", "fine"]
 """``rejected``: the platform refuses it, and the task fails. ``lost``: the platform takes it without a word, and
@@ -53,6 +53,9 @@ def count_outcomes(remarks: Iterable[Remark]) -> Mapping[str, int]:
         counts[remark.outcome] += 1
     return counts
 
+
+MISSING: Final = "the file is missing"
+"""The message on a result file that is not there."""
 
 _BRIEF: Final = reprlib.Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother, _BRIEF.maxlong = 2, 60, 60, 40

@@ -9,7 +9,7 @@ import yaml
 from msgspec import Struct
 
 from layerwright.ymir.codes import NO_RESULT
-from layerwright.ymir.remarks import Collector, Remark, brief
+from layerwright.ymir.remarks import MISSING, Collector, Remark, brief
 from layerwright.ymir.stages import COUNTS, METRICS, Stage, TrainingResult
 from layerwright.ymir.verdict import ResultState
 
@@ -89,7 +89,7 @@ class _Reader:
         if text is None:
             raise self._reject(
                 "",
-                "the file is missing",
+                MISSING,
                 "write it after each epoch, with ymir_exc.result_writer.write_model_stage",
             )
         try:

@@ -1,0 +1,136 @@
+"""What only the whole run shows: an engine that never started, an end without a code, pictures that were changed."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from layerwright.harness.records import Job, RunRecord
+from layerwright.ymir.dataset import Dataset, asset_path
+from layerwright.ymir.monitor import MonitorFault, MonitorReport
+from layerwright.ymir.remarks import MISSING, Remark, sort_remarks
+
+__all__ = ["all_remarks"]
+
+_NEVER_RAN: Final[Mapping[int, tuple[str, str]]] = {
+    125: (
+        "the engine could not start the container; the log has its words",
+        "`layerwright doctor` judges engine and GPUs; look at shm_size, too",
+    ),
+    126: (
+        "the image's command is no program, or this user may not run it",
+        "make the command and the folders above it readable and executable for everybody",
+    ),
+    127: (
+        "the image's command is not there",
+        "the platform gives no command: CMD must start the work, by convention bash /usr/bin/start.sh",
+    ),
+}
+"""The engine's own statuses (docker-run(1)), and how each is mended."""
+
+
+def all_remarks(
+    folder: Path,
+    job: Job,
+    run: RunRecord,
+    files: tuple[Remark, ...],
+    monitor: MonitorReport | MonitorFault,
+    dataset: Dataset,
+    *,
+    success: bool,
+) -> tuple[Remark, ...]:
+    """Everything there is to say about a job that has run, worst first.
+
+    Args:
+        folder: the work folder.
+        job: what was asked for.
+        run: how the container ran.
+        files: remarks on its result files.
+        monitor: its last report.
+        dataset: its pictures.
+        success: the verdict.
+    """
+    if run.exit_code in _NEVER_RAN and run.ending == "exited" and not run.reports:
+        said, repair = _NEVER_RAN[run.exit_code]
+        message = f"the container ended with {run.exit_code}: {said}"
+        return sort_remarks(
+            (*job.remarks, Remark(outcome="rejected", rule="4.1", message=message, repair=repair))
+        )
+    if run.exit_code != 0:
+        # A program that failed leaves no result; that the file is missing helps nobody to find out why.
+        files = tuple(remark for remark in files if remark.message != MISSING)
+    return sort_remarks(
+        (
+            *job.remarks,
+            *run.remarks,
+            *files,
+            *_end_remarks(run, monitor, success=success),
+            *_asset_remarks(folder, dataset),
+        )
+    )
+
+
+def _end_remarks(
+    run: RunRecord, monitor: MonitorReport | MonitorFault, *, success: bool
+) -> tuple[Remark, ...]:
+    """What only the end shows."""
+    found = []
+    if isinstance(monitor, MonitorFault):
+        found.append(monitor.remark())
+    if (
+        run.exit_code != 0
+        and run.ending == "exited"
+        and not isinstance(monitor, MonitorFault)
+        and not monitor.code
+    ):
+        killed = run.exit_code == 137  # noqa: PLR2004 - 128 + SIGKILL
+        found.append(
+            Remark(
+                outcome="lost",
+                rule="4.2",
+                file="/out/monitor.txt",
+                field="column 5 (code)",
+                message=f"the container ended with {run.exit_code} and no code says why"
+                + (": 137 mostly means that the kernel ended it for want of memory" if killed else ""),
+                repair="have the program that starts the work write state 4 and a code when the work fails"
+                + (": 300103 for status 137 or -9" if killed else ""),
+            )
+        )
+    if run.exit_code == 0 and success and isinstance(monitor, MonitorReport) and monitor.code:
+        found.append(
+            Remark(
+                outcome="lost",
+                rule="4.2",
+                file="/out/monitor.txt",
+                field="column 5 (code)",
+                message=f"the container ended with 0 though its last report has code {monitor.code}: it counts as a "
+                "success, unless a poll sees state 4 first",
+                repair="end with a status other than 0 after an error",
+            )
+        )
+    return tuple(found)
+
+
+def _asset_remarks(folder: Path, dataset: Dataset) -> tuple[Remark, ...]:
+    """Pictures are mounted writable, and are the platform's shared store of them (§2.1)."""
+    changed = []
+    for picture in dataset.pictures:
+        place = folder / asset_path(picture, "assets")
+        try:
+            digest = hashlib.sha1(place.read_bytes(), usedforsecurity=False).hexdigest()
+        except OSError:
+            digest = ""
+        if digest != picture.asset_id:
+            changed.append(asset_path(picture))
+    if not changed or not (folder / "assets").is_dir():
+        return ()
+    return (
+        Remark(
+            outcome="lost",
+            rule="2.1",
+            file=changed[0],
+            message="the executor changed or removed a picture, which every task of the platform shares",
+            repair="write to /out alone: work on copies below /tmp or /out",
+            count=len(changed),
+        ),
+    )
