@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from layerwright.cli import summary
 from layerwright.cli.summary import image_line, summary_lines
 
 
@@ -49,3 +50,15 @@ def test_a_cell_whose_name_nobody_knows_has_a_dash() -> None:
 def test_one_image_is_a_line() -> None:
     line = image_line(image("app", True, True))
     assert line == f"app  demo-app:1  sha256:{'a' * 64}  2 layers, 3.0 MB, unchanged, 1.23 s"
+
+
+def test_tests_that_were_let_fail_are_told_and_what_was_let_for_nothing() -> None:
+    tests = [
+        {"log": "/ut.txt", "failed": ["a.x", "b"], "unused": ["c"]},
+        {"log": "/it.txt", "failed": [], "unused": []},
+    ]
+    assert list(summary.test_lines({**image("dev", True), "tests": tests})) == [
+        "  dev: 2 failed in /ut.txt, as allowed: a.x, b",
+        "  dev: allowed to fail in /ut.txt, and did not: c",
+    ]
+    assert list(summary.test_lines(image("old", True))) == []
