@@ -411,6 +411,17 @@ def test_an_error_text_that_is_taken_for_the_template():
     assert "126" in found[0].message
 
 
+def test_a_command_that_fails_after_the_file():
+    found = judge(answers=answered(training=Answer(exit_code=1, stdout=GOOD[TRAINING], stderr=b"a: b\n")))
+    assert codes(found) == {"error STDERR"}
+
+
+def test_text_after_the_file():
+    found = judge(answers=answered(training=Answer(stdout=GOOD[TRAINING] + b"bye: now\n")))
+    assert codes(found) == {"error BANNER"}
+    assert "other bytes" in found[0].message
+
+
 def test_an_entrypoint_that_fails():
     told = b"python: can't open file 'cat': [Errno 2] No such file\n"
     found = judge(answers=answered(training=Answer(exit_code=2, stderr=told)))
@@ -435,6 +446,9 @@ def test_an_entrypoint_that_answers_for_a_file_that_is_not_there():
         (("bash",), {"error ENTRYPOINT"}),
         (("python", "/app/main.py"), {"error ENTRYPOINT"}),
         (("/bin/sh", "-c", "bash /usr/bin/start.sh"), {"error ENTRYPOINT"}),
+        (("/bin/bash", "-lc", "start"), {"error ENTRYPOINT"}),
+        (("/bin/bash", "-l"), {"error ENTRYPOINT"}),
+        (("/bin/sh", "-c", 'exec "$@"', "--"), {"unknown ENTRYPOINT"}),
         (("/opt/nvidia/nvidia_entrypoint.sh",), {"error ENTRYPOINT"}),
         (("/.layerwright/entry", "python"), {"error ENTRYPOINT"}),
         (("/own",), {"unknown ENTRYPOINT"}),
