@@ -27,7 +27,9 @@ def emitted(case: Path) -> str:
     given = Given(options=read_arguments(table_of(script), words))
     command = f"layerwright musa {script} …"
     if script == "build-base":
-        return write_base(read_base(given, PLACES), command=command)
+        base = read_base(given, PLACES)
+        digests = dict.fromkeys((one.url for one in addresses_of([base])), DIGEST)
+        return write_base(base, command=command, digests=digests)
     if script == "build":
         request = read_image(given, PLACES)
         digests = dict.fromkeys((one.url for one in addresses_of([request])), DIGEST)

@@ -14,6 +14,7 @@ __all__ = [
     "COMPONENT_KINDS",
     "MUSA_HOME",
     "MUSA_KINDS",
+    "PYTHON_HOME",
     "RENDER_GROUP",
     "ComponentKind",
     "KindName",
@@ -22,10 +23,13 @@ __all__ = [
     "release_of_toolkit",
 ]
 
-KindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
+KindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "python", "other"]
 
 MUSA_HOME: Final = "/usr/local/musa"
 """Where the toolkit stands, and all others install to. Source: MUSA_HOME of dockerfile.dev."""
+
+PYTHON_HOME: Final = "/opt/python"
+"""Where a Python that is a component stands, its programs in ``bin``."""
 
 RENDER_GROUP: Final = 109
 """Number of the group ``render``, whose members may use the GPU. Source: docker/ubuntu/dockerfile.base."""
@@ -53,11 +57,12 @@ COMPONENT_KINDS: Final = (
     ComponentKind(name="mudnn", what="muDNN", installers=("install_mudnn.sh", "install.sh"), needed=True),
     ComponentKind(name="mccl", what="MCCL", installers=("install.sh", "install_mccl.sh"), needed=True),
     ComponentKind(name="musa_math", what="math libraries", single=False),
+    ComponentKind(name="python", what="a Python", installers=()),
     ComponentKind(name="other", what="something else", single=False),
 )
 """In the order in which they are installed. The toolkit's installer wipes what the others put below its prefix."""
 
-MUSA_KINDS: Final = tuple(kind.name for kind in COMPONENT_KINDS if kind.name != "other")
+MUSA_KINDS: Final = tuple(kind.name for kind in COMPONENT_KINDS if kind.name not in {"python", "other"})
 
 
 _RELEASE: Final = re.compile(r"(?:^|[_-])((?:rc|dev|rtm|v)?[_.-]?\d{1,4}(?:\.\d{1,4}){1,3})(?=$|[_.-])")

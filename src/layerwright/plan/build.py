@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
+from layerwright.facts.components import PYTHON_HOME
 from layerwright.guest import (
     CHECK_DEVICE_PATH,
     ENTRY_PATH,
@@ -131,6 +132,7 @@ class _CellPlanner:
         self.seal = InstallSeal(packages=())
         self.allowed: tuple[str, ...] = ()  # names of tests that may have failed, here or in a parent
         self.system: tuple[str, ...] = ()  # digests of the nodes a build tool or interpreter stands on
+        self.carrier: tuple[str, ...] = ()  # digest of the component that is the interpreter
         self.sources: tuple[SourceItem, ...] = (
             cell.sources if parent is None else (*parent.sources, *cell.sources)
         )
@@ -141,6 +143,7 @@ class _CellPlanner:
             self.seal = parent.seal
             self.allowed = parent.allowed
             self.system = parent.system
+            self.carrier = parent.carrier
 
     def _add(self, node: Node) -> Node:
         self.nodes.append(node)
@@ -195,7 +198,10 @@ class _CellPlanner:
         for component in self.cell.components:
             step = component_command(component, size=sizes.get(component.sha256, 0))
             inputs = tuple(node.digest for node in self.nodes if _is_content(node))
-            self._add(make_node(step, inputs, f"component {component.name}"))
+            node = self._add(make_node(step, inputs, f"component {component.name}"))
+            if component.kind == "python":
+                self.system = (*self.system, node.digest)
+                self.carrier = (node.digest,)
 
     def _python(self) -> None:
         if not self.cell.python or self.python is not None:
@@ -209,7 +215,7 @@ class _CellPlanner:
             )
         step = InstallPython(version=self.cell.python, interpreter=base.interpreter, full_version=base.python)
         # An interpreter whose exact version is unknown is only known by the base that carries it.
-        inputs = () if base.python else self.system[:1]
+        inputs = self.carrier if _is_component(base.interpreter) else () if base.python else self.system[:1]
         self.python = self._add(make_node(step, inputs, f"python {self.cell.python}"))
 
     def _enters(self) -> bool:
@@ -477,6 +483,11 @@ def _first_line(item: RunItem) -> str:
 
     first, *more = (item.script.strip() or shlex.join(item.argv)).splitlines()
     return f"{first} …" if more else first
+
+
+def _is_component(interpreter: str) -> bool:
+    """Whether the interpreter is one that a component brings."""
+    return interpreter.startswith(f"{PYTHON_HOME}/")
 
 
 def _seal_title(packages: int) -> str:

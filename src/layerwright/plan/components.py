@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import Final
 
-from layerwright.facts.components import MUSA_HOME, RENDER_GROUP, kind_of
+from layerwright.facts.components import MUSA_HOME, PYTHON_HOME, RENDER_GROUP, kind_of
 from layerwright.facts.gpu_architectures import parse_architecture
 from layerwright.plan.steps import FILES_MOUNT, MountedFile, RunCommand
 from layerwright.spec.model import Cell, Component
@@ -52,6 +52,19 @@ fi
 """
 
 
+# As the archives of python-build-standalone are: all that a Python needs, wherever it is put.
+_PLACE_PYTHON: Final = f"""\
+if [ ! -x bin/python3 ]; then
+  echo {{complaint}} >&2
+  ls >&2
+  exit 1
+fi
+mkdir -p {PYTHON_HOME}
+cp -a ./. {PYTHON_HOME}/
+chmod 755 {PYTHON_HOME}
+"""
+
+
 def archive_name(component: Component) -> str:
     """The archive's file name, free of what a shell or a Dockerfile could mistake."""
     last = re.split(r"[?#]", component.url)[0].rstrip("/").rpartition("/")[2]
@@ -85,6 +98,9 @@ def _install(component: Component, name: str) -> str:
     if component.install:
         return f"/bin/sh -euc {shlex.quote(component.install)}\n"
     kind = kind_of(component.kind)
+    if component.kind == "python":
+        complaint = f"{name} has no bin/python3 in it, so it is no Python that can be put anywhere. It holds:"
+        return _PLACE_PYTHON.format(complaint=shlex.quote(complaint))
     installers = kind.installers if kind else ()
     complaint = (
         f"{name} has no {' or '.join(installers)}; say in the spec how it is installed: "

@@ -10,6 +10,7 @@ from msgspec import structs
 from layerwright.core.addresses import has_credential, mask_credentials
 from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
 from layerwright.core.source import Location
+from layerwright.facts.components import PYTHON_HOME
 from layerwright.lock.freshness import inputs_stand, is_by_name
 from layerwright.lock.model import (
     Deb,
@@ -449,8 +450,14 @@ def _location_of(packages: tuple[Package, ...], cell: Cell) -> Location:
 
 
 def _with_interpreter(cell: Cell, base: LockedBase, apt: tuple[Deb, ...]) -> LockedBase:
-    """The base, with the Python that its own or the cell's Debian packages bring, when none was known."""
-    if not cell.python or base.interpreter:
+    """The base, with the Python of a component, or of Debian packages when it has none of its own."""
+    if not cell.python:
+        return base
+    for component in (*cell.inherited_components, *cell.components):
+        if component.kind == "python":
+            interpreter = f"{PYTHON_HOME}/bin/python{cell.python}"
+            return structs.replace(base, python=component.version, interpreter=interpreter)
+    if base.interpreter:
         return base
     for deb in (*apt, *base.debs):
         if deb.name == f"python{cell.python}-minimal":

@@ -73,7 +73,7 @@ def emit_order(session: Session, order: Order) -> str:
     order = with_definition(session, order)
     _backend(order)
     request = _read(session, order)
-    folder = build_folder(session, make=bool(_images(request)))
+    folder = build_folder(session, make=False)
     return _write(request, order, digests=_digests(session, request, folder), bases={})
 
 
@@ -172,7 +172,7 @@ def _digests(
 ) -> dict[str, str]:
     """Digests of all files by address; images that lack one are noted as failed, when there are several."""
     images = _images(request)
-    addresses = addresses_of(images)
+    addresses = addresses_of([request] if isinstance(request, BaseRequest) else images)
     if not addresses:
         return {}
     from layerwright.workflow.musa_files import bring_files  # noqa: PLC0415 - start-up
@@ -241,7 +241,9 @@ def _write(request: Request, order: Order, *, digests: Mapping[str, str], bases:
     command = command_of(order)
     match request:
         case BaseRequest():
-            return write_base(request, command=command, base=bases.get(f"ubuntu:{request.ubuntu}", ""))
+            return write_base(
+                request, command=command, digests=digests, base=bases.get(f"ubuntu:{request.ubuntu}", "")
+            )
         case ImageRequest():
             return write_image(request, command=command, digests=digests, base=bases.get(request.base, ""))
         case AllRequest():
@@ -308,14 +310,17 @@ def _tell(session: Session, order: Order, request: Request) -> None:
     for python, ubuntu in {
         (one.python, one.ubuntu)
         for one in (request, *_images(request))
-        if isinstance(one, BaseRequest | ImageRequest) and one.ubuntu and one.python
+        if isinstance(one, BaseRequest | ImageRequest)
+        and one.ubuntu
+        and one.python
+        and one.interpreter is None
     }:
         release = recorded().release(ubuntu)
         if release is not None and python not in release.python:
             session.reporter(
                 Notice(
                     message=f"Ubuntu {ubuntu} has Python {', '.join(release.python)} of its own; Python {python} is "
-                    "taken from the base, which must have it"
+                    "taken from the base, which must have it (or from an archive: --python_url)"
                 )
             )
 

@@ -38,6 +38,7 @@ from layerwright.backends.docker.quoting import sources as plain
 from layerwright.backends.docker.trees import reached_by_ssh, tree_of, trees_stages
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
+from layerwright.facts.components import PYTHON_HOME
 from layerwright.guest import CHECK_DEVICE_PATH, ENTRY_PATH, check_device_program, entry_program, test_judge
 from layerwright.oci.platform import Platform
 from layerwright.plan.steps import (
@@ -128,6 +129,11 @@ def portable_body(
         UsageError, BuildError: as for ``write_portable``.
     """
     parts = sort_steps(cell, parent)
+    if parts.python is not None and parts.python.interpreter.startswith(f"{PYTHON_HOME}/"):
+        raise UsageError(
+            f"the Python of {cell.cell} comes from a component, which a Dockerfile for others has only after packages",
+            hint="build it here, with whatever backend; or start from a base that has the Python",
+        )
     python = parts.python.interpreter if parts.python is not None else "/usr/bin/python3"
     return [
         *_system(cell, parts, own),

@@ -14,6 +14,7 @@ from layerwright.backends.native.results import NodeResult, read_result, write_r
 from layerwright.backends.native.workshop import Workshop
 from layerwright.backends.schedule import Task, run_tasks
 from layerwright.core.errors import BuildError, LayerwrightError
+from layerwright.facts.components import PYTHON_HOME
 from layerwright.plan.steps import (
     Base,
     BuildWheel,
@@ -26,6 +27,7 @@ from layerwright.plan.steps import (
     RunCommand,
     RunTests,
     SetConfig,
+    Step,
 )
 
 __all__ = ["NativeBackend"]
@@ -267,6 +269,7 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
     system = list[str]()  # what programs of the build stand on
     interpreter = list[str]()  # what carries Python
     files = dict[tuple[WheelPart | object, ...], str]()
+    foreign = any(_is_components(node.step) for node in cell.nodes)
     for node in cell.nodes:
         step = node.step
         match step:
@@ -281,7 +284,7 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
             case _:
                 below = ()
         yield _Job(node=node, below=below)
-        if isinstance(step, Base | InstallApt | InstallPython):
+        if isinstance(step, Base | InstallApt | InstallPython) or (foreign and _is_component(step)):
             system.append(node.digest)
             if not isinstance(step, InstallApt) or any(deb.name.startswith("python3") for deb in step.debs):
                 interpreter.append(node.digest)
@@ -289,6 +292,16 @@ def _jobs(cell: CellPlan) -> Iterable[_Job]:
             files[step.wheels] = node.digest
         if not (isinstance(step, BuildWheel) or (isinstance(step, RunCommand) and not step.keep)):
             layers.append(node.digest)
+
+
+def _is_components(step: Step) -> bool:
+    """Whether the environment stands on a Python that a component brings."""
+    return isinstance(step, InstallPython) and step.interpreter.startswith(f"{PYTHON_HOME}/")
+
+
+def _is_component(step: Step) -> bool:
+    """Whether the step installs a component: a command with mounted files."""
+    return isinstance(step, RunCommand) and bool(step.files)
 
 
 def _reads_trees(node: Node) -> bool:

@@ -77,7 +77,7 @@ Variant = Annotated[
 ]
 RoleName = Literal["base", "training", "inference", "dev", "release", "executor"]
 AcceleratorName = Literal["cpu", "nvidia", "mthreads"]
-ComponentKindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
+ComponentKindName = Literal["musa_toolkit", "mudnn", "mccl", "musa_math", "python", "other"]
 GpuArchitectureName = Annotated[
     str, text_like(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}", 'a GPU architecture such as "qy2"')
 ]

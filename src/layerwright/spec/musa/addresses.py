@@ -12,7 +12,7 @@ from layerwright.facts.components import COMPONENT_KINDS, KindName
 from layerwright.facts.gpu_architectures import GPU_ARCHITECTURES
 from layerwright.spec.musa.said import Said
 
-__all__ = ["KINDS", "Address", "read_address", "read_archive"]
+__all__ = ["KINDS", "Address", "python_of", "read_address", "read_archive", "read_pythons"]
 
 KINDS: Final[dict[str, KindName]] = {
     "musa_toolkits_url": "musa_toolkit",
@@ -27,6 +27,7 @@ _WORDS: Final[dict[KindName, re.Pattern[str]]] = {
     "mudnn": re.compile("mudnn"),
     "mccl": re.compile("mccl"),
 }
+_CPYTHON: Final = re.compile(r"cpython-(3\.\d{1,2}\.\d{1,2})(?=[^\d.])")
 _DIGEST: Final = re.compile(r"sha256=([0-9a-f]{64})")
 _ARCH: Final = re.compile(rf"(?:^|[^a-z0-9])({'|'.join(one.name for one in GPU_ARCHITECTURES)})(?![a-z0-9])")
 _ARCHIVE: Final = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
@@ -62,7 +63,9 @@ class Address(Struct, frozen=True, kw_only=True):
         return ""
 
 
-def read_address(said: Said, name: str, *, hosts: tuple[str, ...], folder: str) -> Address | None:
+def read_address(
+    said: Said, name: str, *, hosts: tuple[str, ...], folder: str, value: str | None = None
+) -> Address | None:
     """The address that an option has; None after a fault.
 
     Args:
@@ -70,8 +73,9 @@ def read_address(said: Said, name: str, *, hosts: tuple[str, ...], folder: str) 
         name: the option's field; it was given.
         hosts: hosts that may be asked over http.
         folder: absolute folder that paths are relative to.
+        value: one of the values of an option that is given several times.
     """
-    text = said.text(name)
+    text = said.text(name) if value is None else value
     if not text.strip():
         said.fault(name, " is empty", "give the file's address; a variable that is not set leaves nothing")
         return None
@@ -134,6 +138,31 @@ def _path(said: Said, name: str, text: str, sha256: str, folder: str) -> Address
         return None
     path = PurePosixPath(folder) / text
     return Address(field=name, url=str(path), sha256=sha256, file=path.name)
+
+
+def read_pythons(said: Said, *, hosts: tuple[str, ...], folder: str) -> dict[str, Address]:
+    """Archives of Pythons, by the version that each name says, ``3.10``."""
+    found: dict[str, Address] = {}
+    for text in said.many("python_url"):
+        address = read_address(said, "python_url", hosts=hosts, folder=folder, value=text)
+        if address is None:
+            continue
+        version = python_of(address)
+        if not version or not address.file.endswith(_ARCHIVE):
+            said.fault(
+                "python_url",
+                f" names {address.file or 'no file'}, which does not say which Python it is",
+                "an archive as cpython-3.10.13+20240107-x86_64-unknown-linux-gnu-install_only.tar.gz",
+            )
+            continue
+        found[".".join(version.split(".")[:2])] = address
+    return found
+
+
+def python_of(address: Address) -> str:
+    """The version of a Python that an archive's name says, ``3.10.13``; empty when it says none."""
+    match = _CPYTHON.search(address.file)
+    return match[1] if match else ""
 
 
 def read_archive(said: Said, name: str, *, hosts: tuple[str, ...], folder: str) -> Address | None:

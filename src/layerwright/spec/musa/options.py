@@ -98,6 +98,13 @@ _TORCH_MUSA_GIT = Option(
     documented=False,
     help="development images: repository of torch_musa",
 )
+_PYTHON_URL = Option(
+    long="--python_url",
+    metavar="URL",
+    many=True,
+    documented=False,
+    help="archive of a Python that the system does not have, of github.com/astral-sh/python-build-standalone",
+)
 _HTTP = Option(
     long="--insecure_http",
     metavar="HOST",
@@ -162,6 +169,8 @@ _BUILD_BASE = (
         help="Python of the image's environment",
     ),
     _PYTORCH_TAG,
+    _PYTHON_URL,
+    _HTTP,
     *_OURS,
 )
 
@@ -213,6 +222,7 @@ _BUILD = (
     _TORCH_MUSA_GIT,
     _GPU_ARCH,
     _WITHOUT,
+    _PYTHON_URL,
     _HTTP,
     _UNPAIRED,
     *_OURS,
@@ -296,6 +306,7 @@ _BUILD_ALL = (
     _TORCH_MUSA_GIT,
     _GPU_ARCH,
     _WITHOUT,
+    _PYTHON_URL,
     _HTTP,
     _UNPAIRED,
     *_OURS,

@@ -1,14 +1,14 @@
 """What the three commands are asked for, checked: from options to values that cannot be wrong."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.facts.compat import musa, torch
-from layerwright.spec.musa.addresses import Address
+from layerwright.spec.musa.addresses import Address, read_pythons
 from layerwright.spec.musa.fields import (
     is_repository,
     read_archives,
@@ -48,7 +48,7 @@ class Places(Struct, frozen=True, kw_only=True):
 
 
 class BaseRequest(Struct, frozen=True, kw_only=True):
-    """An image with PyTorch's sources and a toolchain."""
+    """An image with PyTorch's sources and a toolchain; ``interpreter`` is the archive of its Python, if any."""
 
     name: str
     tag: str
@@ -56,6 +56,7 @@ class BaseRequest(Struct, frozen=True, kw_only=True):
     python: str
     pytorch_tag: str
     checkout: str
+    interpreter: Address | None = None
 
 
 class ImageRequest(Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class ImageRequest(Struct, frozen=True, kw_only=True):
         base: as given, ``ubuntu:20.04``.
         ubuntu: its version where the base's name says it, else empty.
         python: of a release image; empty for a development image, which has its base's.
+        interpreter: archive of its Python, when it is not the system's.
         gpu_arch: ``qy1``.
         archives: of components, by kind.
         without: kinds that are left out by choice.
@@ -80,6 +82,7 @@ class ImageRequest(Struct, frozen=True, kw_only=True):
     base: str
     ubuntu: str = ""
     python: str = ""
+    interpreter: Address | None = None
     gpu_arch: str
     archives: tuple[Address, ...]
     without: tuple[str, ...] = ()
@@ -111,9 +114,16 @@ def read_base(given: Given, places: Places) -> BaseRequest:
     python = read_python(
         said, "python_version", known=_torch_pythons(pytorch_tag), of=f"PyTorch {pytorch_tag}"
     )
+    interpreters = _interpreters(said, places, [python])
     said.done()
     return BaseRequest(
-        name=name, tag=tag, ubuntu=ubuntu, python=python, pytorch_tag=pytorch_tag, checkout=places.pytorch
+        name=name,
+        tag=tag,
+        ubuntu=ubuntu,
+        python=python,
+        pytorch_tag=pytorch_tag,
+        checkout=places.pytorch,
+        interpreter=interpreters.get(python),
     )
 
 
@@ -178,7 +188,23 @@ def _release(request: ImageRequest, said: Said, places: Places, *, unpaired: boo
             said.fault(name, " is missing", f"give the address of {distribution}'s wheel")
     if not unpaired:
         judge_pairs(said, wheels, python)
-    return replace(request, python=python, wheels=tuple(wheels.values()))
+    interpreters = _interpreters(said, places, [python])
+    return replace(
+        request, python=python, wheels=tuple(wheels.values()), interpreter=interpreters.get(python)
+    )
+
+
+def _interpreters(said: Said, places: Places, pythons: Sequence[str]) -> Mapping[str, Address]:
+    """Archives of Pythons by version; one that no image has is told."""
+    found = read_pythons(said, hosts=said.many("insecure_http"), folder=places.folder)
+    for version, address in found.items():
+        if version not in pythons:
+            said.fault(
+                "python_url",
+                f" names {address.file}, and no image has Python {version}",
+                f"the images have {', '.join(pythons)}",
+            )
+    return found
 
 
 def _ubuntus_pythons() -> tuple[str, ...]:
@@ -191,6 +217,12 @@ def _minor(python: str) -> int:
 
 
 def _refuse_wheels(said: Said) -> None:
+    if "python_url" in said:
+        said.fault(
+            "python_url",
+            " is for images that have a Python of their own, and a development image has its base's",
+            "give it to build-base",
+        )
     for name in WHEELS:
         if name in said:
             said.fault(
@@ -268,6 +300,7 @@ def read_all(given: Given, places: Places) -> AllRequest:
     unpaired = said.switch("unpaired")
     dev = _dev(common, said, places, unpaired=unpaired)
     wheels = _wheels_of_all(said, places, pythons, unpaired=unpaired)
+    interpreters = _interpreters(said, places, pythons)
     said.done()
     variants = []
     for python in pythons:
@@ -276,7 +309,15 @@ def read_all(given: Given, places: Places) -> AllRequest:
     for python in pythons:
         name = f"{prefix}/{_VARIANT.format(role='release', short=_short(python))}"
         variants.append(
-            replace(common, role="release", name=name, ubuntu=ubuntu, python=python, wheels=wheels[python])
+            replace(
+                common,
+                role="release",
+                name=name,
+                ubuntu=ubuntu,
+                python=python,
+                wheels=wheels[python],
+                interpreter=interpreters.get(python),
+            )
         )
     return AllRequest(variants=tuple(variants))
 

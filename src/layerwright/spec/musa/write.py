@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from layerwright.spec.musa.addresses import KINDS, Address
+from layerwright.spec.musa.addresses import KINDS, Address, python_of
 from layerwright.spec.musa.records import recorded
 from layerwright.spec.musa.requests import AllRequest, BaseRequest, ImageRequest
 
@@ -45,31 +45,35 @@ rm -rf build
 """
 
 
-def addresses_of(requests: Iterable[ImageRequest]) -> tuple[Address, ...]:
+def addresses_of(requests: Iterable[BaseRequest | ImageRequest]) -> tuple[Address, ...]:
     """Every file that the images are made of, once each."""
-    found = {
-        address.url: address
-        for request in requests
-        for address in (*request.archives, *(wheel.address for wheel in request.wheels))
-    }
+    found: dict[str, Address] = {}
+    for request in requests:
+        if isinstance(request, ImageRequest):
+            files = (*request.archives, *(wheel.address for wheel in request.wheels))
+            found |= {address.url: address for address in files}
+        if request.interpreter is not None:
+            found[request.interpreter.url] = request.interpreter
     return tuple(found.values())
 
 
-def write_base(request: BaseRequest, *, command: str, base: str = "") -> str:
+def write_base(request: BaseRequest, *, command: str, digests: Digests, base: str = "") -> str:
     """The spec of ``build-base``.
 
     Args:
         request: what was asked for.
         command: the command line, for the head.
+        digests: of all files.
         base: what to start from instead of Ubuntu's image by its name.
     """
     release = recorded().release(request.ubuntu)
     apt = [
         *(recorded().packages(release) if release else ()),
-        *_python_packages(request.python, request.ubuntu),
+        *_python_packages(request),
     ]
     lines = [
         *_head(request.name, command),
+        *_interpreters([request], digests),
         *_source("pytorch", PYTORCH, request.pytorch_tag, request.checkout),
         "",
         "[images.base]",
@@ -80,6 +84,7 @@ def write_base(request: BaseRequest, *, command: str, base: str = "") -> str:
         f"python = {_quoted(request.python)}",
         'timezone = "Asia/Shanghai"',
         *_list("apt", apt),
+        *_list("components", [_component_of(request)] if request.interpreter else []),
         *_list("packages", recorded().requirements("base", request.python)),
         'sources = [{ source = "pytorch", to = "/home/pytorch" }]',
         'workdir = "/home"',
@@ -89,7 +94,7 @@ def write_base(request: BaseRequest, *, command: str, base: str = "") -> str:
 
 
 def write_image(request: ImageRequest, *, command: str, digests: Digests, base: str = "") -> str:
-    """The spec of ``build``; the arguments are those of ``write_base``, and the digests of all files."""
+    """The spec of ``build``; the arguments are those of ``write_base``."""
     name = request.role
     lines = [
         *_head(request.name, command),
@@ -140,6 +145,7 @@ def _shared(requests: Sequence[ImageRequest], digests: Digests) -> list[str]:
             lines.append(f"arch = [{_quoted(archive.arch)}]")
         if archive.is_http:
             lines.append('insecure = "http"')
+    lines += _interpreters(requests, digests)
     dev = next((one for one in requests if one.role == "dev"), None)
     if dev is not None:
         lines += _source("vision", VISION, dev.vision_tag, dev.vision)
@@ -159,7 +165,8 @@ def _image(name: str, request: ImageRequest, digests: Digests, base: str) -> lis
     ]
     if request.role == "release":
         lines += _release(request, digests)
-    lines += _list("components", [KINDS[archive.field] for archive in request.archives])
+    components: list[str] = [KINDS[archive.field] for archive in request.archives]
+    lines += _list("components", [*components, _component_of(request)] if request.interpreter else components)
     lines += _list("without", request.without)
     if request.role == "dev":
         lines += [
@@ -183,7 +190,7 @@ def _release(request: ImageRequest, digests: Digests) -> list[str]:
         packages.append(f"{{ url = {_quoted(_as_url(address.url))}, sha256 = {_quoted(sha256)} }}")
     return [
         f"python = {_quoted(request.python)}",
-        *_list("apt", _python_packages(request.python, request.ubuntu)),
+        *_list("apt", _python_packages(request)),
         "packages = [",
         *(f"  {package}," for package in packages),
         "]",
@@ -213,10 +220,33 @@ def _compile(name: str, request: ImageRequest) -> list[str]:
     return lines
 
 
-def _python_packages(python: str, ubuntu: str) -> list[str]:
-    """Debian packages that bring the Python, where the Ubuntu release has it."""
-    release = recorded().release(ubuntu) if ubuntu else None
+def _python_packages(request: BaseRequest | ImageRequest) -> list[str]:
+    """Debian packages that bring the Python, where the Ubuntu release has it and no archive does."""
+    release = recorded().release(request.ubuntu) if request.ubuntu and request.interpreter is None else None
+    python = request.python
     return [f"python{python}", f"python{python}-dev"] if release and python in release.python else []
+
+
+def _component_of(request: BaseRequest | ImageRequest) -> str:
+    return f"python{request.python.replace('.', '')}"
+
+
+def _interpreters(requests: Sequence[BaseRequest | ImageRequest], digests: Digests) -> list[str]:
+    """Archives of Pythons, as components."""
+    lines: list[str] = []
+    for request in requests:
+        address = request.interpreter
+        if address is not None:
+            lines += [
+                "",
+                f"[components.{_component_of(request)}]",
+                'kind = "python"',
+                f"url = {_quoted(address.url)}",
+                f"sha256 = {_quoted(address.sha256 or digests[address.url])}",
+                f"version = {_quoted(python_of(address))}",
+                *(['insecure = "http"'] if address.is_http else []),
+            ]
+    return lines
 
 
 def _source(name: str, git: str, rev: str, checkout: str) -> list[str]:
