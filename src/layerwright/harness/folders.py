@@ -113,7 +113,12 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
     """
     form = parse_form(export_format_of(inputs.form))
     _refuse(inputs)
-    folder = folder.absolute()
+    folder = folder.resolve()
+    if ":" in str(folder):
+        raise UsageError(
+            f"{folder} has a colon in it, which engines take for the end of a path",
+            hint="name another: --work DIR",
+        )
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", hint="name another folder: --work DIR")
     work_in, work_out = folder / "in", folder / "out"

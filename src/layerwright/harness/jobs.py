@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
-from layerwright.harness.judging import event_files
+from layerwright.harness.observations import event_files
 from layerwright.harness.records import (
     DATASET,
     JOB,

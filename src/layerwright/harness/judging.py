@@ -1,7 +1,6 @@
 """A work folder → a report: the platform's verdict, and what it does not say (§3, §4.2). Starts nothing."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
-from layerwright.harness.observations import all_remarks
+from layerwright.harness.observations import all_remarks, event_files
 from layerwright.harness.packaging import build_package
 from layerwright.harness.records import (
     DATASET,
@@ -268,11 +267,6 @@ def _training_summary(
         package=package,
         event_files=len(event_files(folder)),
     )
-
-
-def event_files(folder: Path) -> Sequence[Path]:
-    """TensorBoard's files of a work folder."""
-    return sorted((folder / "tensorboard").rglob("*tfevents*"))
 
 
 def _mining_summary(job: Job, check: MiningCheck | None, dataset: Dataset) -> MiningSummary | None:

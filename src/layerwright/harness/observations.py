@@ -1,16 +1,17 @@
 """What only the whole run shows: an engine that never started, an end without a code, pictures that were changed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from layerwright.harness.records import Job, RunRecord
+from layerwright.ymir.codes import State
 from layerwright.ymir.dataset import Dataset, asset_path
-from layerwright.ymir.monitor import MonitorFault, MonitorReport
+from layerwright.ymir.monitor import MONITOR_FILE, MonitorFault, MonitorReport
 from layerwright.ymir.remarks import MISSING, Remark, sort_remarks
 
-__all__ = ["all_remarks"]
+__all__ = ["all_remarks", "event_files"]
 
 _NEVER_RAN: Final[Mapping[int, tuple[str, str]]] = {
     125: (
@@ -66,6 +67,7 @@ def all_remarks(
             *files,
             *_end_remarks(run, monitor, success=success),
             *_asset_remarks(folder, dataset),
+            *_curve_remarks(folder, job, success=success),
         )
     )
 
@@ -75,6 +77,17 @@ def _end_remarks(
 ) -> tuple[Remark, ...]:
     """What only the end shows."""
     found = []
+    untouched = isinstance(monitor, MonitorReport) and monitor.state is State.PENDING
+    if not run.reports and untouched:
+        found.append(
+            Remark(
+                outcome="lost",
+                rule="3.1",
+                file=MONITOR_FILE,
+                message="the executor never wrote the file, and people see 0 % until the end",
+                repair="report progress with ymir_exc.util.write_ymir_monitor_process, or write the line yourself",
+            )
+        )
     if isinstance(monitor, MonitorFault):
         found.append(monitor.remark())
     if (
@@ -88,7 +101,7 @@ def _end_remarks(
             Remark(
                 outcome="lost",
                 rule="4.2",
-                file="/out/monitor.txt",
+                file=MONITOR_FILE,
                 field="column 5 (code)",
                 message=f"the container ended with {run.exit_code} and no code says why"
                 + (": 137 mostly means that the kernel ended it for want of memory" if killed else ""),
@@ -101,7 +114,7 @@ def _end_remarks(
             Remark(
                 outcome="lost",
                 rule="4.2",
-                file="/out/monitor.txt",
+                file=MONITOR_FILE,
                 field="column 5 (code)",
                 message=f"the container ended with 0 though its last report has code {monitor.code}: it counts as a "
                 "success, unless a poll sees state 4 first",
@@ -132,5 +145,24 @@ def _asset_remarks(folder: Path, dataset: Dataset) -> tuple[Remark, ...]:
             message="the executor changed or removed a picture, which every task of the platform shares",
             repair="write to /out alone: work on copies below /tmp or /out",
             count=len(changed),
+        ),
+    )
+
+
+def event_files(folder: Path) -> Sequence[Path]:
+    """TensorBoard's files of a work folder."""
+    return sorted((folder / "tensorboard").rglob("*tfevents*"))
+
+
+def _curve_remarks(folder: Path, job: Job, *, success: bool) -> tuple[Remark, ...]:
+    if job.task != "training" or not success or event_files(folder):
+        return ()
+    return (
+        Remark(
+            outcome="fine",
+            rule="3.5",
+            file="/out/tensorboard",
+            message="there is no event file, and people see no curves of the training",
+            repair="write losses and metrics there: SummaryWriter(cfg.ymir.output.tensorboard_dir)",
         ),
     )

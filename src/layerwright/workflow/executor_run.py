@@ -17,12 +17,13 @@ from msgspec import Struct, field
 from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.harness.folders import Inputs, prepare
 from layerwright.harness.inspect_image import ImageSays, inspect_image
+from layerwright.harness.jobs import cancel_job, read_job
 from layerwright.harness.records import Report, State
 from layerwright.harness.running import RunOptions, run_job
 from layerwright.harness.sources import DataSource, LoadedData, load_data
 from layerwright.harness.start_model import StartModel, open_package
 from layerwright.harness.watch import Clock
-from layerwright.workflow.executor_engines import find_starter
+from layerwright.workflow.executor_engines import EngineStarter, find_starter
 from layerwright.workflow.session import Session
 from layerwright.ymir.codes import Task
 from layerwright.ymir.configuration import fill_form
@@ -36,6 +37,7 @@ __all__ = [
     "ExecutorRequest",
     "Ready",
     "Running",
+    "cancel_executor",
     "make_ready",
     "run_executor",
     "start_executor",
@@ -215,6 +217,25 @@ def start_executor(session: Session, request: ExecutorRequest) -> Running:
     thread = threading.Thread(target=work, name=f"executor {prepared.job.task_id}", daemon=True)
     thread.start()
     return Running(folder=prepared.folder, task_id=prepared.job.task_id, thread=thread)
+
+
+def cancel_executor(session: Session, folder: Path, *, fetch_result: bool = False) -> None:
+    """Ask for the end of a job (``harness.jobs.cancel_job``), and end a container that nobody looks after any more.
+
+    Args:
+        session: surroundings.
+        folder: the work folder.
+        fetch_result: "terminate and fetch result".
+
+    Raises:
+        UsageError: the folder holds no job.
+    """
+    view = read_job(folder)
+    cancel_job(folder, fetch_result=fetch_result)
+    if view.state.phase == "failed" and view.report is None and view.job.engine != "native":
+        # A harness that was killed leaves its container: the client's end is not the container's.
+        left = EngineStarter(session=session, engine=view.job.engine, image=view.job.image)
+        left.remove(view.job.task_id)
 
 
 def _below(session: Session, path: Path) -> Path:

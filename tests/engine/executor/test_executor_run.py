@@ -163,6 +163,26 @@ def test_an_interrupt_ends_the_container(executors: Make, tmp_path: Path) -> Non
     )
 
 
+def test_what_a_killed_harness_left_is_ended(executors: Make, tmp_path: Path) -> None:
+    import os
+    import signal
+
+    executor = executors("docker")
+    process = executor.command.start(
+        "executor", "run", "trial", "--engine", "docker", "--data", "data", "--work", tmp_path / "w", "--param",
+        "steps=200", "--param", "pause=0.2",
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "w" / "out" / "models" / "result.yaml").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    task = json.loads((tmp_path / "w" / "job.json").read_text(encoding="utf-8"))["task_id"]
+    assert task in containers()
+    executor.command("executor", "run", "--cancel", tmp_path / "w")
+    assert task not in containers()
+
+
 def test_torture(executors: Make) -> None:
     table = executors("docker").run(
         "--torture", "--param", "steps=4", "--param", "pause=0.15", mode="hungry"

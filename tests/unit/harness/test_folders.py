@@ -89,6 +89,18 @@ def test_what_the_platform_refuses(tmp_path: Path, changes: dict[str, Any], code
     assert not (tmp_path / "w").exists()
 
 
+def test_a_path_that_no_engine_can_mount(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="colon"):
+        prepare(tmp_path / "a:b", inputs(small_data(tmp_path / "data")))
+
+
+def test_the_container_sees_the_path_that_is_behind_links(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    prepared = prepare(tmp_path / "link" / "w", inputs(small_data(tmp_path / "data")))
+    assert prepared.launch.links[0] == str(tmp_path / "real" / "w" / "assets")
+
+
 def test_a_folder_in_use(tmp_path: Path) -> None:
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "x").touch()

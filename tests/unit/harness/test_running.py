@@ -24,6 +24,7 @@ from support.scripted_executor import FakeTime, ScriptedStarter, Step, Work, inp
 
 
 def good(work: Work) -> None:
+    work.curve()
     work.result()
     work.report(1)
 
@@ -205,7 +206,7 @@ def test_percent_above_1_and_going_back(tmp_path: Path) -> None:
 def test_silence(tmp_path: Path) -> None:
     report = run(tmp_path / "w", lambda: [lambda w: w.result()])
     assert report.verdict.success
-    assert [remark.rule for remark in report.remarks] == ["3.1"]
+    assert [(remark.outcome, remark.rule) for remark in report.remarks] == [("lost", "3.1"), ("fine", "3.5")]
     assert report.timings.first_report is None
 
 

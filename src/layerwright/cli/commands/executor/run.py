@@ -147,9 +147,10 @@ def _gpus(text: str) -> tuple[int, ...]:
 
 def _run(context: Context, options: argparse.Namespace) -> int:
     if options.cancel is not None:
-        from layerwright.harness.jobs import cancel_job  # noqa: PLC0415 - start-up
+        from layerwright.workflow.executor_run import cancel_executor  # noqa: PLC0415 - start-up
 
-        cancel_job(context.session.start / options.cancel, fetch_result=options.fetch_result)
+        folder = context.session.start / options.cancel
+        cancel_executor(context.session, folder, fetch_result=options.fetch_result)
         return 0
     if options.again is not None:
         from layerwright.harness.judging import judge_folder  # noqa: PLC0415 - start-up
