@@ -298,7 +298,8 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
         Annotated[
             tuple[str, ...],
             Meta(
-                description="Arguments when `run` gives none; the program itself without an entrypoint.",
+                description="Arguments when `run` gives none; the program itself without an entrypoint. An image whose "
+                "role is `executor` runs `bash /usr/bin/start.sh` when nothing is said.",
                 examples=[["main.py"]],
             ),
         ]
@@ -331,7 +332,7 @@ class DefaultsTable(Table, frozen=True, kw_only=True):
             Meta(
                 description="Start the image's entrypoint through a small program that makes whoever starts it at "
                 "home: it takes the ids of `USER_ID` and `GROUP_ID`, and gives a HOME and caches that can be "
-                "written. Needs a shell in the image, and an entrypoint or a Debian base.",
+                "written. Needs a shell in the image, and an entrypoint, a Debian base or the role `executor`.",
                 extra_json_schema=default_of(value=True),
             ),
         ]
