@@ -40,6 +40,7 @@ _PICTURES: Final = {"jpg": "image/jpeg", "png": "image/png", "bmp": "image/bmp"}
 _LOG_SHOWN: Final = 64 << 10
 _JOBS_SHOWN: Final = 100
 _MINUTE, _HOUR = 60, 3600
+_LEAST_CURVE: Final = 3
 
 
 def make_app(site: Site, *, token: str, board: Board) -> Starlette:
@@ -378,12 +379,12 @@ def _duration(seconds: float, words: Callable[[str], str]) -> str:
 
 
 def _curve(page: pages.JobPage) -> dict[str, str] | None:
-    """The first metric over the stages, as the points of a line; None for less than two."""
+    """The first metric over the stages, as the points of a line; None for too few to see a course in."""
     if not page.metrics:
         return None
     name = page.metrics[0]
     values = [row.metrics[name] for row in page.stages if name in row.metrics]
-    if len(values) < 2:  # noqa: PLR2004 - a line has two ends
+    if len(values) < _LEAST_CURVE:
         return None
     most = max(*values, 1e-9)
     wide, high = 280 / (len(values) - 1), 65 / most

@@ -1,6 +1,9 @@
 """The page in a real browser, from the form to the result, with an executor that runs natively."""
 
 import json
+import os
+import signal
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -137,6 +140,40 @@ def test_nothing_runs_over_the_edge(visit, width: int) -> None:
         "&& one.type !== 'hidden' && one.offsetHeight < 30).map(one => one.outerHTML)"
     )
     assert small == []
+
+
+def test_tensorboard_is_started_and_linked(project: Command, tmp_path: Path, chromium) -> None:
+    board = tmp_path / "bin" / "tensorboard"
+    board.parent.mkdir()
+    board.write_text(
+        f"#!{sys.executable}\nimport http.server, sys\n"
+        "port = int(sys.argv[sys.argv.index('--port') + 1])\n"
+        "print(sys.argv[1:], flush=True)\n"
+        "http.server.HTTPServer(('127.0.0.1', port), http.server.SimpleHTTPRequestHandler).serve_forever()\n"
+    )
+    board.chmod(0o755)
+    command = project.with_variables(PATH=f"{board.parent}:{os.environ['PATH']}")
+    process = command.start("executor", "serve", "--port", "0", "--engine", "native", "--poll", "0.2")
+    page = chromium.new_page()
+    try:
+        page.goto(process.stdout.readline().decode().strip())
+        train(page, epochs="1", pause="0")
+        done(page)
+        page.get_by_text("No event files yet.").wait_for()
+        job = next((project.folder / "executor-runs").glob(page.url.rpartition("/")[2]))
+        (job / "tensorboard" / "events.out.tfevents.1.x").write_bytes(b"x")
+        page.reload()
+        page.get_by_role("button", name="Start TensorBoard").click()
+        link = page.get_by_role("link", name="Open TensorBoard")
+        address = link.get_attribute("href")
+        assert link.get_attribute("rel") == "noopener noreferrer"
+        assert urllib.request.urlopen(address, timeout=20).status == 200
+    finally:
+        page.close()
+        process.send_signal(signal.SIGINT)
+        finish(process, timeout=30)
+    with pytest.raises(urllib.error.URLError):  # it ends with the page
+        urllib.request.urlopen(address, timeout=5)
 
 
 def test_without_scripts_and_in_chinese(visit) -> None:
