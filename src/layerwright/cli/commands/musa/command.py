@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerwright.cli.commands.musa.parser import ScriptParser
+from layerwright.cli.commands.musa.parser import HelpFormatter, ScriptParser
 from layerwright.cli.context import Context
 from layerwright.cli.outcome import print_outcome, tell_failures
 from layerwright.cli.parsers import Commands
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_ABOUT = """\
-The command lines of torch_musa's container scripts, as their documents write them, turned into a spec and built
-from that.
-"""
+_ABOUT = (
+    "The command lines of torch_musa's container scripts, as their documents write them, turned into a spec and "
+    "built from that."
+)
 _SHORT = """\
   bash docker/build_base.sh …   layerwright musa build-base …
   bash docker/build.sh …        layerwright musa build …
@@ -73,7 +73,7 @@ _SCRIPTS: "dict[ScriptName, tuple[str, str, str]]" = {
     "build-base": (
         "an image with PyTorch's sources and a toolchain",
         (
-            "What build_base.sh does: an image with a toolchain, a Python environment and\n"
+            "What build_base.sh does: an image with a toolchain, a Python environment and "
             "PyTorch's sources in /home/pytorch, which development images start from."
         ),
         f"{_ENVIRONMENT}{_PYTORCH}{_BASE_EXAMPLE}",
@@ -81,15 +81,15 @@ _SCRIPTS: "dict[ScriptName, tuple[str, str, str]]" = {
     "build": (
         "a development image, compiled from sources, or a release image, from wheels",
         (
-            "What build.sh does: a development image, in which PyTorch, torchvision and torch_musa are\n"
-            "compiled and tested, or a release image made of wheels; both with the MUSA toolkit,\nmuDNN and MCCL."
+            "What build.sh does: a development image, in which PyTorch, torchvision and torch_musa are "
+            "compiled and tested, or a release image made of wheels; both with the MUSA toolkit, muDNN and MCCL."
         ),
         f"{_ENVIRONMENT}{_VISION}{_DIGESTS}{_BUILD_EXAMPLE}",
     ),
     "build-all": (
         "development and release images for several Pythons",
         (
-            "What build_all.sh does: a development and a release image for each Python. One that\n"
+            "What build_all.sh does: a development and a release image for each Python. One that "
             "fails is told and keeps no other from being built; what is done already is not done again."
         ),
         f"{_ENVIRONMENT}{_VISION}{_DIGESTS}{_ALL_EXAMPLE}",
@@ -103,9 +103,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "musa",
         parents=[common],
         help="images of torch_musa by the command lines of its container scripts",
-        description=_ABOUT.rstrip(),
+        description=_ABOUT,
         epilog=_SHORT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="SCRIPT", required=True, parser_class=ScriptParser)
     for name, (summary, about, epilog) in _SCRIPTS.items():
@@ -114,7 +114,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
             help=summary,
             description=about,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         verb.reads_table = True
         verb.set_defaults(handler=_handler(name), makes_images=True)

@@ -8,7 +8,16 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["ScriptParser"]
+__all__ = ["HelpFormatter", "ScriptParser"]
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps a text of one line, and leaves one of several as it is."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text.strip():
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)  # noqa: SLF001 - argparse has no other way
 
 
 class ScriptParser(argparse.ArgumentParser):
