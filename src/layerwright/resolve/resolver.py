@@ -455,6 +455,12 @@ def _with_interpreter(cell: Cell, base: LockedBase, apt: tuple[Deb, ...]) -> Loc
         return base
     for component in (*cell.inherited_components, *cell.components):
         if component.kind == "python":
+            if component.version and ".".join(component.version.split(".")[:2]) != cell.python:
+                raise UsageError(
+                    f"{cell.name} has Python {cell.python}, and component {component.name!r} is {component.version}",
+                    where=component.location,
+                    hint=f"take the archive of a Python {cell.python}",
+                )
             interpreter = f"{PYTHON_HOME}/bin/python{cell.python}"
             return structs.replace(base, python=component.version, interpreter=interpreter)
     if base.interpreter:

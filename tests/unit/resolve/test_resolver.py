@@ -427,6 +427,25 @@ def test_components_are_locked_in_their_order_and_measured_once():
     assert world.sizes[2:] == ["https://h/c.tar.gz"]
 
 
+@pytest.mark.parametrize("own", ["/usr/bin/python3.11", ""])
+def test_a_python_that_is_a_component_goes_before_the_bases_own(own):
+    world = World({})
+    world.interpreter = own
+    python = replace(component("python", "d"), kind="python", version="3.11.7")
+    base = cell("base", components=(python,))
+    below = replace(child("app", "base"), inherited_components=(python,))
+    locked = resolve(spec(base, below), world.ports()).cells
+    for name in ("base", "app"):
+        assert locked[name].base.interpreter == "/opt/python/bin/python3.11"
+        assert locked[name].base.python == "3.11.7"
+
+
+def test_a_python_of_another_release_is_refused():
+    python = replace(component("interpreter", "d"), kind="python", version="3.10.13")
+    with pytest.raises(UsageError, match=r"app has Python 3\.11, and component 'interpreter' is 3\.10\.13"):
+        resolve(spec(cell("app", components=(python,))), World({}).ports())
+
+
 def test_a_component_with_a_credential_is_refused_before_anything_is_asked():
     world = World({})
     bad = component("sdk", url="https://user:geheim@h/a.tar.gz")
