@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from support.command import mounts_below
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnDocker:
@@ -74,5 +76,7 @@ def own_docker(work: Path, *, root: Path = Path("/"), arguments: Sequence[str] =
         finally:
             daemon.terminate()
             daemon.wait(timeout=60)
+            for mounted in reversed(mounts_below(work)):
+                subprocess.run(["umount", "--lazy", mounted], check=False)
     finally:
         subprocess.run(["ip", "netns", "delete", name], check=False)
