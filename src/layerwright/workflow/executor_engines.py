@@ -50,12 +50,26 @@ def find_starter(session: Session, image: str, engine: str) -> "Starter":
         from layerwright.workflow.executor_native import native_starter  # noqa: PLC0415 - start-up
 
         return native_starter(session, image)
+    if engine == "docker":
+        _refuse_elsewhere(session)
     if reference:
         return EngineStarter(session=session, engine=engine, image=reference)
     from layerwright.workflow.engines import ready_image  # noqa: PLC0415 - start-up
 
     ready = ready_image(session, engine, (image,) if image else (), locked=False)
     return EngineStarter(session=session, engine=engine, image=ready.image)
+
+
+def _refuse_elsewhere(session: Session) -> None:
+    """Raise for a Docker of another machine, which would mount folders of its own, empty ones."""
+    from layerwright.engines.endpoint import find_endpoint  # noqa: PLC0415 - start-up
+
+    endpoint = find_endpoint(session.host)
+    if not endpoint.local:
+        raise EngineError(
+            f"Docker runs on another machine ({endpoint.address}, from {endpoint.source}), and has no work folder",
+            hint="run layerwright there, or natively: --engine native",
+        )
 
 
 class EngineStarter(Struct, frozen=True, kw_only=True):
@@ -86,7 +100,8 @@ class EngineStarter(Struct, frozen=True, kw_only=True):
             raise EngineError(
                 f"{self.engine} could not run `cat {file}` in {self.image}\n"
                 f"{done.stderr.decode(errors='replace').strip()}",
-                hint="name an image of the spec, or one that the engine has; it must have the program `cat`",
+                hint="name an image of the spec, or one that the engine has; it must have the program `cat`. "
+                "`layerwright doctor` judges the engine",
             )
         return Answer(exit_code=done.status, stdout=done.stdout, stderr=done.stderr)
 

@@ -171,6 +171,17 @@ def test_references_are_the_engines(tmp_path: Path, image: str, engine: str, nam
         find_starter(session(tmp_path), image, "native")
 
 
+def test_a_docker_of_another_machine(tmp_path: Path) -> None:
+    from msgspec.structs import replace
+
+    from layerwright.core.errors import EngineError
+
+    here = session(tmp_path)
+    there = replace(here, host=replace(here.host, variables={"DOCKER_HOST": "tcp://10.0.0.1:2376"}))
+    with pytest.raises(EngineError, match="another machine"):
+        find_starter(there, "docker:app", "docker")
+
+
 def test_podman_without_root_keeps_ids(tmp_path: Path) -> None:
     launch = Launch(image="app:1", name="t", inputs="/i", outputs="/o", user="5:5", shm_size="1G")
     for uid, engine, expected in ((1000, "podman", True), (0, "podman", False), (1000, "docker", False)):
