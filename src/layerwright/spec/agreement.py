@@ -28,7 +28,7 @@ _SHAPE: Final = (
     "a wheel is called NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as torch-2.0.0-cp310-cp310-linux_x86_64.whl"
 )
 _PINNED: Final = re.compile(r"[^;=<>!~]*==\s*(?P<version>[0-9][A-Za-z0-9.!+]*)\s*")
-_INTERPRETER: Final = re.compile(r"(?P<kind>cp|py)(?P<major>[0-9])(?P<minor>[0-9]*)")
+_INTERPRETER: Final = re.compile(r"(?P<kind>cp|py)(?P<major>[0-9])(?P<minor>[0-9]{0,3})")
 _COMMIT: Final = re.compile("[0-9a-f]{40}")
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -97,8 +97,11 @@ def _check_file_name(cell: Cell, package: Package, reader: Reader) -> None:
 def _file_of(package: Package) -> str:
     """Name of the wheel that a package is given by; empty when it is no wheel."""
     if isinstance(package, UrlPackage):
-        # What is no address is a fault of its own.
-        file = unquote(urlsplit(package.url).path).rpartition("/")[2] if "://" in package.url else ""
+        try:
+            path = urlsplit(package.url).path if "://" in package.url else ""
+        except ValueError:
+            path = ""  # what is no address is a fault of its own
+        file = unquote(path).rpartition("/")[2]
     elif isinstance(package, PathPackage):
         file = package.path.rpartition("/")[2]
     else:
@@ -180,11 +183,11 @@ def _agree(one: _Named, other: _Named) -> bool:
 
 def _base(version: str) -> str:
     """The release without what a build adds: 2.0.0a0+git1234 is built from the sources of 2.0.0."""
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - start-up
+    from packaging.version import Version  # noqa: PLC0415 - start-up
 
     try:
         return Version(version).base_version
-    except InvalidVersion:
+    except ValueError:
         # A tag such as 2.0.0-pt25 is a name of its own.
         return version
 

@@ -1,9 +1,15 @@
 """What a spec says twice it says alike: names of wheels, tags of source trees, constraints."""
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from layerwright.core.errors import SpecError
+from layerwright.spec.parse import parse_spec
 from support.spec import problem_of, problems_of, spec_of
 
 SHA = "0" * 64
@@ -131,3 +137,20 @@ def test_pins_of_a_resolver_are_left_to_it() -> None:
         "packages = [", 'packages = ["numpy==1.23.1; python_version < \'3.9\'", "numpy==1.26.0", '
     )
     assert spec_of(text).cells
+
+
+_TAIL = st.text(alphabet="abcpy3.019-_%[]:/@+ \\'x", max_size=30)
+
+
+@given(_TAIL, _TAIL, st.text(max_size=20))
+def test_any_names_and_tags(url: str, requirement: str, rev: str) -> None:
+    text = (
+        f"[sources.pytorch]\ngit = 'https://example.org/pytorch'\nrev = {json.dumps(rev)}\n{IMAGE}"
+        f"constraints = [{json.dumps('torch' + requirement)}]\nsources = [{{ source = 'pytorch', to = '/x' }}]\n"
+        f"packages = [{json.dumps('torch' + requirement)}, "
+        f"{{ url = {json.dumps(f'https://{url}.whl')}, sha256 = '{SHA}' }}]\n"
+    )
+    with suppress(SpecError):
+        parse_spec(
+            ("[project]\nname = 'x'\n" + text).encode(errors="replace"), file="x.toml", root=Path("/x")
+        )

@@ -52,11 +52,11 @@ def toolkit_release(image: Inspection) -> str:
 
 def _built_from(stated: str, held: str) -> bool:
     """Whether a version is built from sources of another: 2.0.0a0+git1234 is of v2.0.0."""
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - start-up
+    from packaging.version import Version  # noqa: PLC0415 - start-up
 
     try:
         return Version(stated).base_version == Version(held).base_version
-    except InvalidVersion:
+    except ValueError:  # no version, or more digits than Python reads
         return same_release(public_of(stated), public_of(held)) or stated in held
 
 
