@@ -26,6 +26,7 @@ from layerwright.spec.musa.requests import (
     read_image,
 )
 from layerwright.spec.musa.write import (
+    MARK,
     PYTORCH,
     VISION,
     addresses_of,
@@ -35,7 +36,7 @@ from layerwright.spec.musa.write import (
     write_image,
 )
 from layerwright.workflow.musa_order import Order, command_of, with_definition, wrong_option
-from layerwright.workflow.musa_places import build_folder, find_checkout, make_checkout
+from layerwright.workflow.musa_places import BUILD_DIR, build_folder, find_checkout, make_checkout
 from layerwright.workflow.session import Session, read_locked, read_spec
 
 __all__ = ["Built", "build_order", "emit_order"]
@@ -289,6 +290,18 @@ def _check_prepared(session: Session, order: Order, file: Path, folder: Path) ->
 
 
 def _put(file: Path, text: str) -> None:
+    """Write the spec, over an earlier one but over nothing else, whole or not at all."""
+    try:
+        with file.open("rb") as stream:
+            if stream.read(len(MARK)) != MARK.encode():
+                raise UsageError(
+                    f"{file} is no spec that was written here",
+                    hint=f"move it, or name another folder: {BUILD_DIR}",
+                )
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         temporary.write_text(text, encoding="utf-8")

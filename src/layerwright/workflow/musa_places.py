@@ -14,7 +14,7 @@ from layerwright.workflow.session import Session
 if TYPE_CHECKING:
     from layerwright.sources.trees import Git
 
-__all__ = ["Checkout", "build_folder", "find_checkout", "make_checkout"]
+__all__ = ["BUILD_DIR", "Checkout", "build_folder", "find_checkout", "make_checkout"]
 
 BUILD_DIR: Final = "DOCKER_BUILD_DIR"
 _ENVIRONMENT: Final = "environment"

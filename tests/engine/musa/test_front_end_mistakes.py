@@ -98,8 +98,10 @@ def changed(script: str, *, without: tuple[str, ...] = (), **more: str | None) -
     return words
 
 
-WAYS: dict[str, tuple[list[str], str, str]] = {
-    # what is missing is named (row F02)
+Way = tuple[list[str], str, str]
+"""A command line, how its error begins, and a part of its hint."""
+
+MISSING: dict[str, Way] = {
     "no name": (changed("build", without=("-n",)), "-n/--name is missing", "-n my_image"),
     "the script's own NULL": (changed("build", n="NULL"), "-n/--name is no name of an image: 'NULL'", "lower case"),
     "a tag in the name": (changed("build", n="dev:1"), "-n/--name holds a tag: dev:1", "-n dev -t 1"),
@@ -109,7 +111,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
     "no file": (changed("build", without=("-f",)), "-f/--docker_file is missing", "dockerfile.dev"),
     "a file of one's own": (changed("build", f="my.dockerfile"), "-f/--docker_file names my.dockerfile", "init --from"),
     "a tag that is none": (changed("build", t="a b"), "-t/--tag is no tag: 'a b'", "128"),
-    # addresses (row F07)
+}  # fmt: skip
+ADDRESSES: dict[str, Way] = {
     "no toolkit": (changed("build", without=("-m",)), "-m/--musa_toolkits_url is missing", "address"),
     "an empty muDNN": (changed("build", mudnn_url=""), "--mudnn_url is empty", "variable that is not set"),
     "no MCCL": (changed("build", without=("--mccl_url",)), "--mccl_url is missing", "--without mccl"),
@@ -147,7 +150,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
     ),
     "a digest that is none": (changed("build", mccl_url=f"{MCCL}#sha256=12"), "--mccl_url ends in 'sha256=12'", "64"),
     "a blank in an address": (changed("build", mccl_url=f"{MCCL} "), "--mccl_url holds a blank", "take the blank out"),
-    # wheels (row F08)
+}  # fmt: skip
+WHEELS: dict[str, Way] = {
     "no wheel of torch_musa": (
         changed("release", without=("--torch_musa_whl_url",)), "--torch_musa_whl_url is missing", "wheel",
     ),
@@ -172,15 +176,20 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
     "wheels in a development image": (
         changed("build", torch_whl_url=TORCH), "--torch_whl_url is for release images", "dockerfile.release",
     ),
-    # Pythons, systems, the switch (rows F09 to F11)
+}  # fmt: skip
+PYTHONS: dict[str, Way] = {
     "a Python that nobody has": (changed("build-base", v="3.7"), "-v/--python_version is 3.7", "give one of these"),
     "a Python without its dot": (changed("build-base", v="310"), "-v/--python_version is no version", "write 3.10"),
     "the slip of the scripts' parsers": (
         [*changed("build-base"), "--python_verison", "3.8"], "--python_verison is a slip", "-v/--python_version",
     ),
+}  # fmt: skip
+SYSTEMS: dict[str, Way] = {
     "CentOS": (changed("build-base", s="centos:7"), "-s/--sys is centos:7, and only Ubuntu", "ubuntu:20.04"),
     "CentOS below a release image": (changed("release", b="centos:7"), "-b/--base_img is centos:7", "ubuntu:20.04"),
     "an Ubuntu that is not supported": (changed("build-base", s="ubuntu:18.04"), "-s/--sys is ubuntu:18.04", "20.04"),
+}  # fmt: skip
+SWITCH: dict[str, Way] = {
     "the switch against the file": (
         [*changed("build"), "--release"], "-r/--release contradicts -f/--docker_file", "leave --release out",
     ),
@@ -189,7 +198,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
         "-f/--docker_file names dockerfile.release, and -r/--release is missing",
         "add --release",
     ),
-    # what goes together (rows B04, B05, F18, F20)
+}  # fmt: skip
+PAIRS: dict[str, Way] = {
     "a torchvision for another PyTorch": (
         changed("build", vision_tag="v0.16.0"),
         "--vision_tag is v0.16.0, which needs torch 2.1.0, and --pytorch_tag is v2.0.0",
@@ -205,6 +215,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
         "--torch_musa_whl_url is torch_musa 1.3.0, which was made for torch 2.2.0, and --torch_whl_url is torch 2.0.0",
         "--unpaired",
     ),
+}  # fmt: skip
+GPUS: dict[str, Way] = {
     "a GPU that nobody knows": (changed("build", gpu_arch="qy9"), "--gpu_arch is 'qy9', which is not known", "doctor"),
     "archives for two GPUs": (
         changed("build", mudnn_url=MUDNN.replace("qy1", "qy2")),
@@ -214,7 +226,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
     "archives for another GPU": (
         changed("build", gpu_arch="S4000"), "-m/--musa_toolkits_url is for qy1, and --gpu_arch is qy2", "qy2",
     ),
-    # all variants (rows F13, F14)
+}  # fmt: skip
+ALL_OF_THEM: dict[str, Way] = {
     "a folder of wheels without a scheme": (
         changed("build-all", whl_url="oss.example.org/daily/whl"), "--whl_url has no scheme", "https://oss.example.org",
     ),
@@ -224,7 +237,8 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
     "no definition": (
         ["build-all", "--definition", "none.toml"], "--definition: there is no file none.toml", "template",
     ),
-    # the command line itself
+}  # fmt: skip
+WORDS: dict[str, Way] = {
     "an option that there is not": (
         [*changed("build"), "--base_image", "x"], "there is no option --base_image", "--base_img",
     ),
@@ -234,9 +248,9 @@ WAYS: dict[str, tuple[list[str], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_mistake_is_one_line_that_names_the_field_and_no_engine_is_asked(engine: StandIn, way: str) -> None:
-    words, what, mend = WAYS[way]
+def check(engine: StandIn, way: Way) -> None:
+    """One line that names the field, one that says where, one with the mend; nothing was done, and nobody was asked."""
+    words, what, mend = way
     done = engine(*words)
     assert done.out == ""
     lines = done.err.splitlines()
@@ -248,6 +262,56 @@ def test_a_mistake_is_one_line_that_names_the_field_and_no_engine_is_asked(engin
     assert not engine.was_asked()
     assert not (engine.command.folder / "tmp").exists()
     assert "secret" not in done.err
+
+
+@pytest.mark.parametrize("way", MISSING)
+def test_f02_what_is_missing_or_empty_is_named(engine: StandIn, way: str) -> None:
+    check(engine, MISSING[way])
+
+
+@pytest.mark.parametrize("way", ADDRESSES)
+def test_f07_addresses_are_looked_at_first(engine: StandIn, way: str) -> None:
+    check(engine, ADDRESSES[way])
+
+
+@pytest.mark.parametrize("way", WHEELS)
+def test_f08_names_of_wheels_are_looked_at_first(engine: StandIn, way: str) -> None:
+    check(engine, WHEELS[way])
+
+
+@pytest.mark.parametrize("way", PYTHONS)
+def test_f09_pythons_that_are_not_there_are_told(engine: StandIn, way: str) -> None:
+    check(engine, PYTHONS[way])
+
+
+@pytest.mark.parametrize("way", SYSTEMS)
+def test_f10_other_systems_are_refused_with_those_that_are_supported(engine: StandIn, way: str) -> None:
+    check(engine, SYSTEMS[way])
+
+
+@pytest.mark.parametrize("way", SWITCH)
+def test_f11_the_switch_and_the_file_agree(engine: StandIn, way: str) -> None:
+    check(engine, SWITCH[way])
+
+
+@pytest.mark.parametrize("way", PAIRS)
+def test_b04_b05_releases_go_together(engine: StandIn, way: str) -> None:
+    check(engine, PAIRS[way])
+
+
+@pytest.mark.parametrize("way", GPUS)
+def test_f18_archives_are_for_the_gpu(engine: StandIn, way: str) -> None:
+    check(engine, GPUS[way])
+
+
+@pytest.mark.parametrize("way", ALL_OF_THEM)
+def test_f13_values_of_all_variants_are_looked_at_first(engine: StandIn, way: str) -> None:
+    check(engine, ALL_OF_THEM[way])
+
+
+@pytest.mark.parametrize("way", WORDS)
+def test_f01_words_of_a_command_line_are_known(engine: StandIn, way: str) -> None:
+    check(engine, WORDS[way])
 
 
 def test_f02_everything_that_is_missing_is_named_at_once(engine: StandIn) -> None:

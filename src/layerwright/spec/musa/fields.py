@@ -153,8 +153,8 @@ def read_role(said: Said) -> Literal["dev", "release"] | None:
     return "release" if release else "dev"
 
 
-def read_base_image(said: Said, name: str, role: str | None) -> tuple[str, str]:
-    """The base, and the version of Ubuntu that its name says."""
+def read_base_image(said: Said, name: str, role: str | None, *, folder: str) -> tuple[str, str]:
+    """The base, and the version of Ubuntu that its name says; relative paths start at the folder."""
     base = said.text(name)
     if not base or base == NULL:
         said.fault(
@@ -173,8 +173,12 @@ def read_base_image(said: Said, name: str, role: str | None) -> tuple[str, str]:
     if parsed.kind in {"image", "debian"}:
         said.fault(name, f" is no image to start from: {base}", "name:tag, such as ubuntu:20.04")
         return "", ""
-    # A path says nothing of what is in it.
-    system, release = ("", "") if parsed.kind in {"oci", "archive"} else distribution_of(parsed.source)
+    if parsed.kind in {"oci", "archive"}:
+        return (
+            f"{parsed.kind}:{PurePosixPath(folder) / parsed.source}",
+            "",
+        )  # a path says nothing of what is in it
+    system, release = distribution_of(parsed.source)
     if system not in {"", "ubuntu"}:
         said.fault(name, f" is {base}, and only Ubuntu is supported", f"supported are {_supported()}")
     if system != "ubuntu" or role == "dev":

@@ -136,7 +136,7 @@ def read_image(given: Given, places: Places) -> ImageRequest:
     said = Said(SCRIPTS["build"], given)
     name, tag = read_name(said), read_tag(said, "tag")
     role = read_role(said)
-    base, ubuntu = read_base_image(said, "base_img", role)
+    base, ubuntu = read_base_image(said, "base_img", role, folder=places.folder)
     archives, without = read_archives(said, places.folder)
     gpu_arch = read_gpu_arch(said, archives)
     request = ImageRequest(
@@ -285,7 +285,7 @@ def read_all(given: Given, places: Places) -> AllRequest:
     if not is_repository(f"{prefix}/x"):
         said.fault("registry", f" is no beginning of a name: {prefix!r}", "such as registry.example.org/team")
     base_tag = read_tag(said, "base_tag")
-    release_base, ubuntu = read_base_image(said, "release_base", "release")
+    release_base, ubuntu = read_base_image(said, "release_base", "release", folder=places.folder)
     pythons = _versions(said)
     archives, without = read_archives(said, places.folder)
     common = ImageRequest(

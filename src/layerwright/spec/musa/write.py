@@ -3,18 +3,30 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from layerwright.spec.musa.addresses import KINDS, Address, python_of
 from layerwright.spec.musa.records import recorded
 from layerwright.spec.musa.requests import AllRequest, BaseRequest, ImageRequest
 
-__all__ = ["PYTORCH", "VISION", "addresses_of", "variant_name", "write_all", "write_base", "write_image"]
+__all__ = [
+    "MARK",
+    "PYTORCH",
+    "VISION",
+    "addresses_of",
+    "variant_name",
+    "write_all",
+    "write_base",
+    "write_image",
+]
 
 Digests = Mapping[str, str]
 """sha256 of files by address."""
 
 PYTORCH: Final = "https://github.com/pytorch/pytorch.git"
 VISION: Final = "https://github.com/pytorch/vision.git"
+MARK: Final = "# Written by `"
+"""How every text begins; the command line follows."""
 _WIDE: Final = 100
 _LINE: Final = 110
 
@@ -126,7 +138,7 @@ def variant_name(variant: ImageRequest) -> str:
 
 def _head(name: str, command: str) -> list[str]:
     return [
-        f"# Written by `{_comment(command)}`.",
+        f"{MARK}{_comment(command)}`.",
         "# Keep it and build it with `layerwright build`, or run that command again.",
         "",
         "[project]",
@@ -276,7 +288,7 @@ def _list(key: str, items: Sequence[str]) -> list[str]:
 
 
 def _as_url(address: str) -> str:
-    return f"file://{address}" if address.startswith("/") else address
+    return f"file://{quote(address)}" if address.startswith("/") else address
 
 
 def _quoted(text: str) -> str:
