@@ -45,7 +45,6 @@ def project_files(
         "README.md": "readme",
         ".gitignore": "gitignore",
         "executor/__init__.py": "",
-        "executor/__main__.py": "main.py",
         "executor/tasks.py": "tasks.py",
         "executor/model.py": f"model_{kind}.py",
         "executor/data.py": f"data_{kind}.py",

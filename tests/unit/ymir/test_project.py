@@ -28,6 +28,7 @@ def test_a_project_is_whole(tmp_path, tasks, segmentation):
     imported = set()
     for path, text in files.items():
         assert text.endswith("\n")
+        assert max(map(len, text.splitlines()), default=0) <= 120
         assert not text.endswith("\n\n")
         if path.endswith(".py"):
             assert "#:" not in text
