@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from layerwright.core.errors import IntegrityError
+from layerwright.core.errors import IntegrityError, UsageError
 
 __all__ = ["Files", "FolderFiles", "TarFiles"]
 
@@ -50,6 +50,8 @@ class FolderFiles:
             state = (self.folder / name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return -1
+        except PermissionError as error:
+            raise self._closed(name) from error
         return state.st_size if stat.S_ISREG(state.st_mode) else -1
 
     def read(self, name: str, *, limit: int) -> bytes:
@@ -60,9 +62,19 @@ class FolderFiles:
         """The file in chunks."""
         if self.size(name) < 0:
             raise IntegrityError(f"{self.what} has no file {name}")
-        with (self.folder / name).open("rb") as file:
+        try:
+            file = (self.folder / name).open("rb")
+        except PermissionError as error:
+            raise self._closed(name) from error
+        with file:
             while chunk := file.read(_CHUNK):
                 yield chunk
+
+    def _closed(self, name: str) -> UsageError:
+        return UsageError(
+            f"you may not read {self.folder / name}",
+            hint="the folders above it count, too; or take a copy of your own",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
