@@ -47,6 +47,17 @@ def pictures(tmp_path: Path) -> Path:
     return folder / "coco.json"
 
 
+OWN_TESTS = """
+import inspect, pathlib, sys, tempfile
+sys.path.insert(0, "/app")
+from tests import test_model
+tests = {name: one for name, one in vars(test_model).items() if name.startswith("test_")}
+for name, one in tests.items():
+    one(*(pathlib.Path(tempfile.mkdtemp()) for _ in inspect.signature(one).parameters))
+print(len(tests), "tests")
+"""
+
+
 def package_of(command: Command) -> Path:
     (package,) = (command.folder / "executor-runs").glob("*/package/*")
     return package
@@ -65,6 +76,7 @@ def test_detection_does_every_task(
     project("build", "--output", "docker", timeout=600)
     assert "nothing found" in project("executor", "lint", f"docker:{image}").out
     run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
+    assert project("run", "executor", "python", "-c", OWN_TESTS).out == "2 tests\n"
     training = project(*run, "--task", "training", timeout=200).json()
     assert training["verdict"]["success"], training
     both = project(*run, "--task", "mining+infer", "--model", package_of(project), timeout=200).json()
@@ -80,6 +92,7 @@ def test_segmentation_trains_and_infers(
     run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
     training = project(*run, "--task", "training", timeout=600).json()
     assert training["verdict"]["success"], training
+    assert project("run", "executor", "python", "-c", OWN_TESTS).out == "2 tests\n"
     infer = project(*run, "--task", "infer", "--model", package_of(project), timeout=200).json()
     assert infer["verdict"]["success"], infer
 
