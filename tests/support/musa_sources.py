@@ -311,6 +311,17 @@ def make_repositories(folder: Path) -> Repositories:
         },
     )
     commits["vision"] = _publish(folder, vision, "v0.15.2", more="0.16.0a0")
+    audio = _begin(
+        work,
+        "audio",
+        {
+            "setup.py": _SETUP
+            + 'NAME, VERSION = "torchaudio", "2.0.1"\nINCLUDES = []\nSITE_INCLUDES = ["torch/include"]\nmain()\n',
+            "csrc/module.c": _MODULE.format(includes='#include "torch_api.h"', sum="a + b + 0 * TORCH_API"),
+            "torchaudio/__init__.py": "import torch\nfrom torchaudio._C import add, version as __version__\n",
+        },
+    )
+    commits["audio"] = _publish(folder, audio, "v2.0.1")
     musa = _begin(
         work,
         "torch_musa",
@@ -321,6 +332,8 @@ def make_repositories(folder: Path) -> Repositories:
             + 'NAME, VERSION = "torch_musa", "1.2.1"\nINCLUDES = []\nSITE_INCLUDES = ["torch/include"]\nmain()\n',
             "csrc/module.c": _MODULE.format(includes='#include "torch_api.h"', sum="a + b + 0 * TORCH_API"),
             "torch_musa/__init__.py": "import torch\nfrom torch_musa._C import add, version as __version__\n",
+            "scripts/run_unittest.sh": "cd tests/unittest && python -m unittest\n",
+            "scripts/run_integration_test.sh": "cd tests/integration/vision && python -m unittest\n",
             "tests/unittest/test_operators.py": _UNIT_TESTS,
             "tests/integration/vision/test_resnet.py": _INTEGRATION_TESTS,
         },

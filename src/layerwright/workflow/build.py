@@ -80,7 +80,7 @@ def prepare(session: Session, request: BuildRequest) -> Prepared:
     with file_digests(session) as cache:
         trees = scan_trees(spec, lock, names, session.host, cache)
     plan = make_plan(spec, lock, trees, cells=names)
-    ready_sources(session, spec, plan)
+    ready_sources(session, spec, plan, tell_ready=not request.single)
     return Prepared(spec=spec, lock=lock, plan=plan, cells=cells, trees=trees)
 
 

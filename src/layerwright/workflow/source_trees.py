@@ -23,8 +23,14 @@ def has_checkouts(spec: "Spec") -> bool:
     return any(item.source.checkout for cell in spec.cells.values() for item in cell.sources)
 
 
-def ready_sources(session: "Session", spec: "Spec", plan: "Plan") -> None:
+def ready_sources(session: "Session", spec: "Spec", plan: "Plan", *, tell_ready: bool = True) -> None:
     """Check the user's checkouts, and say what need not be fetched; nothing is written anywhere.
+
+    Args:
+        session: the command's surroundings.
+        spec: the spec.
+        plan: what is to be built.
+        tell_ready: say which trees are in the store already; for whoever only wants to run an image, that is noise.
 
     Raises:
         UsageError: a checkout is not what the lock says; with the command that mends it.
@@ -65,7 +71,7 @@ def ready_sources(session: "Session", spec: "Spec", plan: "Plan") -> None:
         elif step.checkout:
             _refuse_others(spec, step)
             tell(f"{name}: there is no checkout {step.checkout}: it is fetched from {step.git}")
-        if read_result(session.store, node.digest) is not None:
+        if tell_ready and read_result(session.store, node.digest) is not None:
             tell(f"{name}: prepared by an earlier build, and taken from the store")
 
 

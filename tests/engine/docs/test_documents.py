@@ -153,6 +153,7 @@ SETTINGS: Mapping[str, Setting] = {
     "how-to/render-a-dockerfile.md": _demo(),
     "how-to/reports-in-ci.md": _demo(build=False),
     "how-to/keep-a-container.md": _nothing,
+    "how-to/keep-sources-and-test-logs.md": _nothing,
     "how-to/run-as-yourself.md": _nothing,
     "how-to/run-with-podman.md": _nothing,
     "how-to/share-images.md": _registry,

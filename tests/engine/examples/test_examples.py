@@ -82,5 +82,6 @@ def test_matrix_builds_six_images_that_share_layers(example: Example) -> None:
 def test_every_example_is_tested() -> None:
     tested = set(re.findall(r'example\("([a-z-]+)"\)', Path(__file__).read_text(encoding="utf-8")))
     here = {folder.name for folder in (Path(__file__).parents[3] / "examples").iterdir() if folder.is_dir()}
-    elsewhere = {"seeds", "executor-hello", "executor-digits"}  # tests/engine/seeds, tests/engine/executor
+    # tests/engine/seeds, tests/engine/executor, tests/engine/musa
+    elsewhere = {"seeds", "executor-hello", "executor-digits", "musa"}
     assert tested | elsewhere == here
