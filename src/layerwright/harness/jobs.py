@@ -13,11 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
+from layerwright.harness.beneath import beneath, open_beneath
 from layerwright.harness.observations import event_files
 from layerwright.harness.records import (
     DATASET,
     JOB,
-    LOG_PLACE,
+    LOG_NAME,
     REPORT,
     STATE,
     Job,
@@ -115,7 +116,7 @@ def read_log(folder: Path, *, offset: int = 0, limit: int = 64 << 10) -> LogPart
         limit: bytes at most.
     """
     try:
-        with (folder / LOG_PLACE).open("rb") as file:
+        with open_beneath(folder / "out", LOG_NAME) as file:
             size = file.seek(0, os.SEEK_END)
             start = max(0, size + offset) if offset < 0 else min(offset, size)
             file.seek(start)
@@ -145,7 +146,7 @@ def picture_file(folder: Path, name: str) -> Path | None:
     dataset = read_record(folder, DATASET, Dataset)
     for picture in dataset.pictures if dataset is not None else ():
         if picture.name == name:
-            return folder / asset_path(picture, "assets")
+            return beneath(folder, asset_path(picture, "assets"))
     return None
 
 

@@ -8,11 +8,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
+from layerwright.harness.beneath import beneath, open_beneath, read_beneath
 from layerwright.harness.observations import all_remarks, event_files
 from layerwright.harness.packaging import build_package
 from layerwright.harness.records import (
     DATASET,
     JOB,
+    LOG_NAME,
     LOG_PLACE,
     MONITOR_COPY,
     RUN,
@@ -152,25 +154,18 @@ def _dataset(folder: Path) -> Dataset:
     return read_record(folder, DATASET, Dataset) or Dataset(class_names=())
 
 
-def _read(path: Path) -> bytes | None:
-    """A result file; None when there is none.
+def _read(folder: Path, name: str) -> bytes | None:
+    """A file below /out; None when there is none.
 
     Raises:
         PermissionError: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_RESULT)
-    except PermissionError:
-        raise
-    except OSError:
-        return None
+    return read_beneath(folder / "out", name, _LARGEST_RESULT)
 
 
 def read_training(folder: Path) -> TrainingCheck:
     """Judge the result of a training that stands in a work folder now."""
-    models = folder / "out" / "models"
-    return check_training_result(_read(models / "result.yaml"), _listing(models))
+    return check_training_result(_read(folder, "models/result.yaml"), _listing(folder / "out"))
 
 
 def read_infer(folder: Path) -> InferCheck:
@@ -181,14 +176,17 @@ def read_infer(folder: Path) -> InferCheck:
     return _check_infer(folder, job, _dataset(folder))
 
 
-def _listing(models: Path) -> dict[str, Literal["file", "folder"]]:
+def _listing(out: Path) -> dict[str, Literal["file", "folder"]]:
+    """What lies below /out/models; links count as what they lead to, and only inside of /out."""
+    models = out / "models"
     kinds: dict[str, Literal["file", "folder"]] = {}
     for root, folders, files in os.walk(models):
         for name in folders:
             kinds[os.path.relpath(Path(root) / name, models)] = "folder"
         for name in files:
-            if (Path(root) / name).exists():  # a link may lead nowhere on this side
-                kinds[os.path.relpath(Path(root) / name, models)] = "file"
+            relative = os.path.relpath(Path(root) / name, models)
+            if beneath(out, f"models/{relative}") is not None:
+                kinds[relative] = "file"
     return kinds
 
 
@@ -202,7 +200,7 @@ def _judge_results(folder: Path, job: Job, dataset: Dataset) -> Judged:
     remarks: list[Remark] = []
     if job.task == "mining":
         assets = [one.asset_id for one in dataset.candidates]
-        mining = check_mining(_read(folder / "out" / "result.tsv"), candidates=assets, topk=job.topk)
+        mining = check_mining(_read(folder, "result.tsv"), candidates=assets, topk=job.topk)
         states.append(mining.state)
         remarks += mining.remarks
     if job.task == "infer" or job.also_infer:
@@ -214,7 +212,7 @@ def _judge_results(folder: Path, job: Job, dataset: Dataset) -> Judged:
 
 
 def _check_infer(folder: Path, job: Job, dataset: Dataset) -> InferCheck:
-    text = _read(folder / "out" / "infer-result.json")
+    text = _read(folder, "infer-result.json")
     names = [one.name for one in dataset.candidates]
     if job.object_type in {ObjectType.SEMANTIC_SEGMENTATION, ObjectType.INSTANCE_SEGMENTATION}:
         return check_segmentation(text, candidates=names, class_names=job.class_names)
@@ -236,7 +234,7 @@ def _monitor(folder: Path) -> MonitorReport | MonitorFault:
 def log_tail(folder: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
     """The last lines of the executor's log."""
     try:
-        with (folder / LOG_PLACE).open("rb") as file:
+        with open_beneath(folder / "out", LOG_NAME) as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")

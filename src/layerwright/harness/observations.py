@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from layerwright.harness.beneath import read_beneath
 from layerwright.harness.records import Job, RunRecord
 from layerwright.ymir.codes import State
 from layerwright.ymir.dataset import Dataset, asset_path
@@ -12,6 +13,8 @@ from layerwright.ymir.monitor import MONITOR_FILE, MonitorFault, MonitorReport
 from layerwright.ymir.remarks import MISSING, Remark, sort_remarks
 
 __all__ = ["all_remarks", "event_files"]
+
+_LARGEST_PICTURE: Final = 1 << 30
 
 _NEVER_RAN: Final[Mapping[int, tuple[str, str]]] = {
     125: (
@@ -128,11 +131,11 @@ def _asset_remarks(folder: Path, dataset: Dataset) -> tuple[Remark, ...]:
     """Pictures are mounted writable, and are the platform's shared store of them (§2.1)."""
     changed = []
     for picture in dataset.pictures:
-        place = folder / asset_path(picture, "assets")
         try:
-            digest = hashlib.sha1(place.read_bytes(), usedforsecurity=False).hexdigest()
-        except OSError:
-            digest = ""
+            data = read_beneath(folder, asset_path(picture, "assets"), _LARGEST_PICTURE)
+        except PermissionError:
+            data = None
+        digest = hashlib.sha1(data or b"", usedforsecurity=False).hexdigest()
         if digest != picture.asset_id:
             changed.append(asset_path(picture))
     if not changed or not (folder / "assets").is_dir():

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import IO, Any
 
+from layerwright.harness.beneath import open_beneath
 from layerwright.harness.records import Job, PackageFile
 from layerwright.ymir.package import DESCRIPTION, describe_package, package_members
 from layerwright.ymir.stages import TrainingResult
@@ -42,8 +43,7 @@ def build_package(folder: Path, job: Job, result: TrainingResult) -> PackageFile
             tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
         ):
             for member in package_members(result):
-                file = folder / "out" / "models" / member.place
-                with file.open("rb") as stream:
+                with open_beneath(folder / "out", f"models/{member.place}") as stream:
                     archive.addfile(_entry(member.name, os.fstat(stream.fileno()).st_size, moment), stream)
                 names.append(member.name)
             description = _description(job, result).encode()

@@ -18,6 +18,7 @@ from layerwright.ymir.verdict import Ending, Verdict
 __all__ = [
     "DATASET",
     "JOB",
+    "LOG_NAME",
     "LOG_PLACE",
     "MONITOR_COPY",
     "REPORT",
@@ -44,7 +45,8 @@ DATASET: Final = "dataset.json"
 STATE: Final = "state.json"
 RUN: Final = "run.json"
 REPORT: Final = "report.json"
-LOG_PLACE: Final = "out/ymir-executor-out.log"
+LOG_NAME: Final = "ymir-executor-out.log"
+LOG_PLACE: Final = f"out/{LOG_NAME}"
 MONITOR_COPY: Final = "monitor-executor.txt"
 """The executor's last report: the platform writes its own line over it at the end (§3.1)."""
 

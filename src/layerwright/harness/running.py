@@ -1,7 +1,6 @@
 """A prepared job is run to its end: started, watched, judged, written down."""
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.errors import LayerwrightError
+from layerwright.harness.beneath import read_beneath
 from layerwright.harness.folders import Prepared
 from layerwright.harness.jobs import asked_to_cancel, process_start
 from layerwright.harness.judging import judge_folder, read_training
@@ -26,6 +26,7 @@ from layerwright.harness.records import (
     RunRecord,
     State,
     write_record,
+    write_text,
 )
 from layerwright.harness.starter import Starter
 from layerwright.harness.watch import Clock, Progress, WatchOptions, read_monitor_file, watch
@@ -33,6 +34,8 @@ from layerwright.ymir.monitor import last_line
 from layerwright.ymir.progress import shown_percent
 
 __all__ = ["RunOptions", "run_job"]
+
+_LARGEST_MONITOR = 1 << 20
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -140,13 +143,15 @@ class _Runner:
     def _finish(self, record: RunRecord, monitor: Path) -> Report:
         record = replace(record, fetch_result=asked_to_cancel(self.folder) == "fetch")
         write_record(self.folder, RUN, record)
-        with suppress(OSError):  # a file that cannot be read is judged as such
-            shutil.copyfile(monitor, self.folder / MONITOR_COPY)
+        last = None
+        with suppress(PermissionError):  # a file that cannot be read is judged as such
+            last = read_beneath(monitor.parent, monitor.name, _LARGEST_MONITOR)
+        if last is not None:
+            write_text(self.folder / MONITOR_COPY, last)
         report = judge_folder(self.folder)
         now = self.clock.now()
         line = last_line(self.job.task_id, now, code=report.verdict.code, reason=report.message)
-        with suppress(PermissionError):  # the executor's own user may have made it
-            monitor.write_text(line, encoding="utf-8")
+        write_text(monitor, line.encode())
         write_record(self.folder, REPORT, report)
         phase: Phase = "done" if report.verdict.success else "failed"
         if record.ending == "cancelled":

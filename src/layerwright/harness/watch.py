@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from layerwright.harness.beneath import open_beneath
 from layerwright.harness.records import RunRecord
 from layerwright.harness.starter import RunningContainer
 from layerwright.ymir.monitor import (
@@ -231,7 +232,7 @@ def read_monitor_file(path: Path) -> MonitorReport:
         MonitorFault: it gives no report; a file that is not there counts as unreadable.
     """
     try:
-        with path.open("rb") as file:
+        with open_beneath(path.parent, path.name) as file:
             text = file.read(_LARGEST).decode("utf-8", errors="replace")
     except OSError as error:
         raise MonitorFault(

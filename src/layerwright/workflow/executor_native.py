@@ -72,7 +72,7 @@ class NativeStarter(Struct, frozen=True, kw_only=True):
         if not argv:
             raise UsageError(
                 f"{self.image} has neither entrypoint nor command, and the platform gives none (rule 4.1)",
-                hint='say cmd = ["bash", "/usr/bin/start.sh"] in the spec',
+                hint='say command = ["bash", "/usr/bin/start.sh"] in the spec',
             )
         with (
             self.session.store.scratch() as scratch,

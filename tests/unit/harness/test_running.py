@@ -352,8 +352,8 @@ def test_a_folder_is_judged_again(tmp_path: Path) -> None:
 def test_what_is_not_readable_is_a_permission_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from layerwright.harness import judging
 
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(folder: Path, name: str) -> bytes:
+        raise PermissionError(13, "Permission denied", str(folder / name))
 
     monkeypatch.setattr(judging, "_read", refuse)
     report = run(tmp_path / "w", lambda: [good])
@@ -422,3 +422,70 @@ def test_a_banner_stops_everything() -> None:
     with pytest.raises(UsageError, match=r"130401, rule 1\.2.*CUDA") as caught:
         inspect_image(ScriptedStarter(list, FakeTime(), files), "training")
     assert 'exec "$@"' in caught.value.hint
+
+
+SECRET = "the machine's own"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "place", ["models/a.pt", "models/result.yaml", "monitor.txt", "models", "ymir-executor-out.log"]
+)
+@pytest.mark.parametrize("kind", ["link", "pipe", "circle"])
+def test_links_and_pipes_of_an_executor_lead_nowhere(tmp_path: Path, place: str, kind: str) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("file", "a.pt", "result.yaml"):
+        (own / name).write_text(SECRET, encoding="utf-8")
+
+    def trick(work: Work) -> None:
+        good(work)
+        target = work.outputs / place
+        if target.is_dir():
+            target.rename(work.outputs / "before")
+        else:
+            target.unlink(missing_ok=True)
+        if kind == "link":
+            target.symlink_to(own if place == "models" else own / "file")
+        elif kind == "circle":
+            target.symlink_to(target)
+        else:
+            os.mkfifo(target)
+
+    report = run(tmp_path / "w", lambda: [trick, *wait(12)])
+    assert SECRET not in repr(report)
+    assert SECRET not in read_log(tmp_path / "w").text
+    assert {file.read_text(encoding="utf-8") for file in own.iterdir()} == {SECRET}
+    if place.startswith("models"):
+        assert report.verdict.code == 160011
+    assert not (tmp_path / "w" / "out" / "monitor.txt").is_symlink()
+
+
+def test_a_link_inside_is_followed(tmp_path: Path) -> None:
+    def link(work: Work) -> None:
+        good(work)
+        (work.outputs / "models" / "a.pt").rename(work.outputs / "models" / "b.pt")
+        (work.outputs / "models" / "a.pt").symlink_to("b.pt")
+
+    report = run(tmp_path / "w", lambda: [link])
+    assert report.training is not None
+    assert report.training.package is not None
+    with tarfile.open(report.training.package.path) as archive:
+        member = archive.extractfile("s/a.pt")
+        assert member is not None
+        assert member.read() == b"weights"
+
+
+@pytest.mark.timeout(20)
+def test_a_picture_that_became_a_pipe(tmp_path: Path) -> None:
+    def spoil(work: Work) -> None:
+        good(work)
+        picture = next((work.inputs / "assets").rglob("*.jpg"))
+        picture.unlink()
+        os.mkfifo(picture)
+
+    report = run(tmp_path / "w", lambda: [spoil])
+    assert [remark.rule for remark in report.remarks] == ["2.1"]
+    job = read_job(tmp_path / "w")
+    name = report.remarks[0].file.rpartition("/")[2]
+    assert picture_file(job.folder, name) is None
