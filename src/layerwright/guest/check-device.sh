@@ -307,7 +307,9 @@ check_compiler() {
   fi
   write_axpy >"$work/axpy.mu"
   cd "$work" || return
-  TMPDIR=$work limited 180 "$compiler" axpy.mu -o axpy -I"$musa/include" -L"$musa/lib" -lmusart
+  TMPDIR=$work
+  export TMPDIR
+  limited 180 "$compiler" axpy.mu -o axpy -I"$musa/include" -L"$musa/lib" -lmusart
   cd /
   if [ "$status" != 0 ]; then
     said=$(last "$out")
