@@ -56,7 +56,7 @@ def print_report(terminal: Terminal, report: Report) -> None:
         if timings.first_report is None
         else f"first report after {time_text(timings.first_report)}"
     )
-    terminal.print(f"  ran {time_text(timings.seconds)}, {timings.reports} reports, {first}")
+    terminal.print(f"  ran {time_text(timings.seconds)}, {_counted(timings.reports, 'report')}, {first}")
     if report.dropped:
         terminal.print(f"  not sent by the web (rule 1.3): {', '.join(report.dropped)}")
     terminal.print(f"  folder {report.folder}")
@@ -76,10 +76,10 @@ def _result_lines(report: Report) -> Iterator[str]:
         yield f"best stage {visible(result.best)}: {result.metric} {result.value:.4f}"
         for stage in result.stages[:_SHOWN_STAGES]:
             numbers = ", ".join(f"{name} {value:.4f}" for name, value in stage.metrics.items()) or "no metric"
-            yield f"stage {visible(stage.name)}: {numbers}; {len(stage.files)} files"
+            yield f"stage {visible(stage.name)}: {numbers}; {_counted(len(stage.files), 'file')}"
         if len(result.stages) > _SHOWN_STAGES:
             yield f"and {len(result.stages) - _SHOWN_STAGES} more stages"
-        yield f"TensorBoard: {result.event_files} event files"
+        yield f"TensorBoard: {_counted(result.event_files, 'event file')}"
         if result.package is not None:
             yield f"package {result.package.path} ({size_text(result.package.size)})"
     if report.mining is not None:
@@ -92,7 +92,12 @@ def _result_lines(report: Report) -> Iterator[str]:
     if report.infer is not None:
         found = report.infer
         pictures = f"{found.with_boxes} of {found.pictures} pictures"
-        yield f"{found.boxes} boxes in {pictures}, {len(found.dropped)} entries dropped"
+        boxes = f"{found.boxes} box{'es' if found.boxes != 1 else ''}"
+        yield f"{boxes} in {pictures}, {len(found.dropped)} dropped"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' if number != 1 else ''}"
 
 
 def _remark_lines(terminal: Terminal, remark: Remark) -> Iterator[str]:

@@ -24,7 +24,7 @@ def test_training_then_mining_and_infer_from_its_package(
     executors: Make, engine: str, tmp_path: Path
 ) -> None:
     executor = executors(engine)
-    first = executor.report("--work", tmp_path / "first")
+    first = executor.report("--work", tmp_path / "first", "--param", "pause=0.2")
     assert first["verdict"]["success"], first
     assert first["remarks"] == []
     assert first["training"]["best"] == "s2"
