@@ -177,7 +177,7 @@ def test_a_portable_dockerfile_fetches_commits_in_a_stage_of_their_own() -> None
     assert f"fetch /opt/tree/third_party/x https://example.org/x {SUB};" in text
     assert "rm -rf" in text
     assert "/opt/tree/third_party/x/.git" in text
-    assert 'COPY --from=tree-0 /opt/tree "/home/pytorch"' in text
+    assert 'COPY --from=tree-0 ["/opt/tree", "/home/pytorch"]' in text
     assert "FROM tools AS tree-0" in text
     assert "install --yes --no-install-recommends" in text
     image = text[text.index("FROM system AS before-tests-0") :]

@@ -35,7 +35,7 @@ from layerwright.backends.docker.heading import heading, left_out_note
 from layerwright.backends.docker.parts import Parent, Parts, sort_steps
 from layerwright.backends.docker.quoting import argv, comment, health_check, label, paths, word
 from layerwright.backends.docker.quoting import sources as plain
-from layerwright.backends.docker.trees import reached_by_ssh, tree_of, trees_stages
+from layerwright.backends.docker.trees import copy_tree_of, reached_by_ssh, trees_stages
 from layerwright.core.errors import BuildError, UsageError
 from layerwright.core.paths import DEFAULT_PATH
 from layerwright.facts.components import PYTHON_HOME
@@ -340,7 +340,7 @@ def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a 
             case WriteFiles():
                 lines.append(f"COPY --from=texts-{next(written)} {paths(step.to, step.to, what='a path')}")
             case CopySource():
-                lines.append(f"COPY {tree_of(next(sources))} {word(step.to, what='a path')}")
+                lines.append(copy_tree_of(next(sources), step.to))
             case RunCommand():
                 lines += _run(step, state, parts.config, fetched)
             case RunTests():

@@ -5,11 +5,11 @@ from typing import Final
 
 from layerwright.backends.docker.environment import git_address
 from layerwright.backends.docker.fragments import WITH_CA, Secrets, quoted_address, run
-from layerwright.backends.docker.quoting import comment, shell_word
+from layerwright.backends.docker.quoting import comment, paths, shell_word
 from layerwright.core.errors import UsageError
 from layerwright.plan.steps import CopySource
 
-__all__ = ["reached_by_ssh", "tree_of", "trees_stages"]
+__all__ = ["copy_tree_of", "reached_by_ssh", "trees_stages"]
 
 _FOLDER: Final = "/opt/tree"
 _FETCH: Final = (
@@ -23,9 +23,13 @@ _FETCH: Final = (
 _SSH: Final = "--mount=type=ssh"
 
 
-def tree_of(number: int) -> str:
-    """Where a stage has its tree, as ``COPY`` takes it."""
-    return f"--from=tree-{number} {_FOLDER}"
+def copy_tree_of(number: int, to: str) -> str:
+    """Copy the tree of a stage.
+
+    Raises:
+        BuildError: a path that a Dockerfile cannot hold.
+    """
+    return f"COPY --from=tree-{number} {paths(_FOLDER, to, what='a path')}"
 
 
 def reached_by_ssh(steps: Sequence[CopySource]) -> bool:
