@@ -37,7 +37,9 @@ def candidates(subject: Subject, parts: Iterable[Part]) -> Iterator[Change]:
     for part in parts:
         match part.kind:
             case "wheel":
-                yield from _wheel(subject, subject.packages[part.name])
+                # Which tags a repository has is not recorded: of source trees only the rules know.
+                if part.name in subject.packages:
+                    yield from _wheel(subject, subject.packages[part.name])
             case "base":
                 yield from _bases(subject.base)
             case "driver":

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerwright.core.findings import Finding, Member
-from layerwright.facts.model import BaseFacts, Subject
+from layerwright.facts.model import BaseFacts, Subject, SystemPackage
 from layerwright.rules.case import Case
 
 __all__ = ["Part", "as_member", "claimed", "parts_of", "with_only"]
@@ -25,16 +25,20 @@ DRIVER = Part("driver")
 PYTHON = Part("python")
 ROLE = Part("role")
 ACCELERATOR = Part("requirement", "accelerator")
+GPU_ARCH = Part("requirement", "gpu_arch")
 
 
 def parts_of(subject: Subject) -> tuple[Part, ...]:
     """Everything that can be taken out; Debian packages of the base belong to the base."""
-    found = [Part("wheel", name) for name in subject.packages]
+    found = [Part("wheel", name) for name in {**subject.packages, **subject.source_trees}]
+    found += [Part("requirement", component.name) for component in subject.components]
     found += [Part("apt", name) for name, package in subject.system.items() if package.location]
     if subject.host is not None:
         found.append(DRIVER)
     if subject.python:
         found.append(PYTHON)
+    if subject.gpu_arch:
+        found.append(GPU_ARCH)
     return (*found, ACCELERATOR, ROLE, BASE)
 
 
@@ -42,7 +46,7 @@ def with_only(subject: Subject, kept: Collection[Part]) -> Subject:
     """The subject with all other parts taken out.
 
     Without its base, nothing is known of what it starts from; without its role it may hold what it likes (as a training
-    image may); without its accelerator it asks for no GPU.
+    image may); without its accelerator it asks for no GPU. A package's wheel and its source tree are one thing.
     """
     has_base = BASE in kept
     system = {
@@ -53,6 +57,9 @@ def with_only(subject: Subject, kept: Collection[Part]) -> Subject:
     return replace(
         subject,
         packages={name: one for name, one in subject.packages.items() if Part("wheel", name) in kept},
+        source_trees={name: one for name, one in subject.source_trees.items() if Part("wheel", name) in kept},
+        components=tuple(one for one in subject.components if Part("requirement", one.name) in kept),
+        gpu_arch=subject.gpu_arch if GPU_ARCH in kept else "",
         system=system,
         system_known=subject.system_known and has_base,
         base=subject.base if has_base else BaseFacts(reference=subject.base.reference),
@@ -71,7 +78,10 @@ def claimed(finding: Finding, known: Collection[Part]) -> tuple[Part, ...]:
 def _part(member: Member) -> Part:
     if member.kind in ("wheel", "apt"):
         return Part(member.kind, member.name)
-    return ACCELERATOR if member.kind == "requirement" else Part(member.kind)
+    if member.kind == "requirement":
+        # As it stands in the spec (accelerator = "nvidia"), or a component's name.
+        return Part("requirement", member.name.partition(" ")[0])
+    return Part(member.kind)
 
 
 def as_member(part: Part, subject: Subject, said: Iterable[Member]) -> Member:
@@ -82,16 +92,9 @@ def as_member(part: Part, subject: Subject, said: Iterable[Member]) -> Member:
     case = Case(subject)
     match part.kind:
         case "wheel":
-            return case.wheel(subject.packages[part.name])
+            return case.wheel(subject.packages.get(part.name) or subject.source_trees[part.name])
         case "apt":
-            package = subject.system[part.name]
-            return Member(
-                kind="apt",
-                name=package.name,
-                version=package.version,
-                origin="asked for by the spec",
-                location=package.location,
-            )
+            return _debian(subject.system[part.name])
         case "driver":
             host = subject.host
             return Member(
@@ -103,8 +106,25 @@ def as_member(part: Part, subject: Subject, said: Iterable[Member]) -> Member:
         case "python":
             return case.python()
         case "requirement":
-            return case.accelerator()
+            return _requirement(part, case)
         case "role":
             return case.role()
         case "base":
             return case.base()
+
+
+def _debian(package: SystemPackage) -> Member:
+    return Member(
+        kind="apt",
+        name=package.name,
+        version=package.version,
+        origin="asked for by the spec",
+        location=package.location,
+    )
+
+
+def _requirement(part: Part, case: Case) -> Member:
+    if part == GPU_ARCH:
+        return case.gpu_arch()
+    component = next((one for one in case.subject.components if one.name == part.name), None)
+    return case.accelerator() if component is None else case.component(component)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from layerwright.core.findings import Evidence, Finding, Fix, Kind, Level, Member, Place
 from layerwright.core.source import Location
-from layerwright.facts.model import Package, Subject
+from layerwright.facts.model import ComponentFacts, Package, Subject
 from layerwright.rules.cuda import CudaView
 from layerwright.rules.native import NativeView
 from layerwright.rules.words import named
@@ -150,6 +150,25 @@ class Case:
             location=self.subject.location,
         )
 
+    def gpu_arch(self) -> Member:
+        """The image's GPU architecture as one side of a clash."""
+        return Member(
+            kind="requirement",
+            name=f'gpu_arch = "{self.subject.gpu_arch}"',
+            origin="what the image is meant for",
+            location=self.subject.location,
+        )
+
+    def component(self, component: ComponentFacts) -> Member:
+        """A component as one side of a clash."""
+        return Member(
+            kind="requirement",
+            name=component.name,
+            version=component.release,
+            origin="a component of the spec",
+            location=component.location,
+        )
+
     def python(self) -> Member:
         """The image's Python as one side of a clash."""
         return Member(
@@ -161,6 +180,8 @@ class Case:
         )
 
     def _origin(self, package: Package) -> str:
+        if package in self.subject.source_trees.values():
+            return "a source tree of the spec"
         if package.requested:
             return "asked for by the spec"
         if not package.required_by:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from layerwright.core.findings import Evidence, Finding, Fix, Kind, Member
+from layerwright.core.findings import Evidence, Finding, Fix, Kind
 from layerwright.facts.compat import musa
 from layerwright.facts.compat.versions import local_of, same_release
 from layerwright.facts.model import ComponentFacts, Package
@@ -156,16 +156,7 @@ def _toolkit(
         location=toolkit.location,
         evidence=[release.evidence],
         fix=fixes,
-        members=[
-            case.wheel(package),
-            Member(
-                kind="requirement",
-                name=toolkit.name,
-                version=toolkit.release,
-                origin="a component of the spec",
-                location=toolkit.location,
-            ),
-        ],
+        members=[case.wheel(package), case.component(toolkit)],
     )
 
 

@@ -114,15 +114,7 @@ def _architecture(case: Case, host: HostFacts) -> Iterator[Finding]:
                 fix=[
                     Fix(text=f"build it for {found.name}", edit=f'gpu_arch = "{found.name}"', cost=20),
                 ],
-                members=[
-                    Member(
-                        kind="requirement",
-                        name=f'gpu_arch = "{wanted}"',
-                        origin="what the image is meant for",
-                        location=case.subject.location,
-                    ),
-                    Member(kind="driver", name=name, origin=f"of {machine}"),
-                ],
+                members=[case.gpu_arch(), Member(kind="driver", name=name, origin=f"of {machine}")],
             )
 
 
