@@ -68,7 +68,9 @@ def page() -> str:
             lines += [f"- *Why*: {kind.why}", f"- *Seen in*: {kind.evidence}", f"- *Cure*: {kind.repair}", ""]
     lines += [MIRRORS.rstrip()]
     for mirror in data.mirrors():
-        addresses = " | ".join(f"`{address}`" for address in (mirror.pypi, mirror.debian, mirror.ubuntu, mirror.conda))
+        addresses = " | ".join(
+            f"`{address}`" for address in (mirror.pypi, mirror.debian, mirror.ubuntu, mirror.conda)
+        )
         lines.append(f"| `{mirror.id}` | {mirror.title} | {mirror.region} | {addresses} | {mirror.source} |")
     lines.append(PRODUCTS.rstrip())
     for product in data.mthreads().product:
