@@ -280,7 +280,9 @@ def read_all(given: Given, places: Places) -> AllRequest:
     if "tag" in said:
         tag = read_tag(said, "tag")
     else:
-        said.fault("tag", " is missing", "give the tag of the images, such as dev1.5.1-qy1")
+        said.fault(
+            "tag", " is missing", "give the tag of the images, or a build_all.toml, which --template prints"
+        )
     prefix = said.text("registry").rstrip("/")
     if not is_repository(f"{prefix}/x"):
         said.fault("registry", f" is no beginning of a name: {prefix!r}", "such as registry.example.org/team")
