@@ -41,7 +41,7 @@ _KEPT: Final = re.compile(
     r"|(.*/)?pyvenv\.cfg"
     r"|usr/local/musa(-[^/]+)?/version\.json"
     r"|opt/venv/share/layerwright/locked\.json"
-    r"|img-man/(.*/)?[^/]+\.(yaml|json)"
+    r"|(.*/)?img-man/(.*/)?[^/]+\.(yaml|json)"
     r"|(.*/)?(site|dist)-packages/[^/]+\.(dist-info/(METADATA|RECORD|INSTALLER|direct_url\.json)"
     r"|egg-info(/PKG-INFO)?|egg-link|pth)"
 )

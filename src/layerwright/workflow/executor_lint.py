@@ -1,6 +1,6 @@
 """Lint executors: of a finished image, of a folder with the files of ``/img-man``, of a spec."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -67,13 +67,17 @@ def lint_executors(session: Session, subject: str, *, engine: bool = True) -> It
     ):
         yield _lint_folder(session, folder, subject or ".")
         return
+    kind, _, reference = subject.partition(":")
+    if kind == "docker" and reference:
+        yield _lint_in_docker(session, subject, reference, ask=engine)
+        return
     from layerwright.workflow.verify import opened_images  # noqa: PLC0415 - start-up
 
     with ExitStack() as stack:
         _, images = stack.enter_context(opened_images(session, subject))
         for opened in images:
             if opened.cell is None or opened.cell.role == "executor" or len(images) == 1:
-                yield _lint_image(session, opened, engine=engine)
+                yield _lint_image(session, opened)
 
 
 def _is_own(folder: Path) -> bool:
@@ -84,54 +88,99 @@ def _is_own(folder: Path) -> bool:
 # images
 
 
-def _lint_image(session: Session, opened: "OpenedImage", *, engine: bool) -> Linted:
+def _lint_image(session: Session, opened: "OpenedImage") -> Linted:
+    """An image that no engine has: its layers are read, and its entrypoint is judged by its words."""
     from layerwright.verify import read_contents  # noqa: PLC0415 - start-up
 
     with session.store.scratch() as scratch:
         contents = read_contents(opened.image, opened.blobs, scratch=scratch)
-    files, closed = _image_files(contents)
-    answers = _answers(session, opened.name, files) if engine else None
+    files, closed, unread = _image_files(contents)
     settings = contents.image.settings
     view = ImageView(
         name=opened.name,
         files=files,
         closed=closed,
-        answers=answers,
+        unread=unread,
         start=_start(contents, settings.entrypoint, settings.command),
     )
-    return Linted(name=opened.name, findings=judge_image(view), asked=answers is not None)
+    return Linted(name=opened.name, findings=judge_image(view))
 
 
-def _image_files(contents: "Contents") -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """The files of ``/img-man`` with their bytes, and the paths of those that others may not read."""
-    top = contents.tree.find(IMG_MAN)
-    if top is None:
-        return {}, ()
-    files, closed = dict[str, bytes](), list[str]()
-    for path, node in contents.tree.walk(top):
-        found = contents.tree.find(path)  # through links
-        if found is None or found.entry.kind != "file" or found.entry.text is None:
-            continue
-        below = path.removeprefix(top.path)
-        files[f"{IMG_MAN}{below}"] = found.entry.text
-        if not found.entry.mode & 0o004:
-            closed.append(node.path)
-    return files, tuple(closed)
+def _lint_in_docker(session: Session, name: str, reference: str, *, ask: bool) -> Linted:
+    """An image of Docker: only the files that matter are read, however large it is."""
+    from layerwright.engines.docker import find_docker  # noqa: PLC0415 - start-up
+
+    engine = find_docker(session.host)
+    found = engine.inspect(reference)
+    if found is None:
+        raise UsageError(
+            f"Docker has no image {reference}",
+            hint=f"docker pull {reference}, or `docker images` lists those it has",
+        )
+    entrypoint, command = (_argv(found.config.get(key)) for key in ("Entrypoint", "Cmd"))
+    with engine.files(reference) as inside:
+        tree = {
+            path: file for path, file in inside.tree(IMG_MAN).items() if path.endswith((".yaml", ".json"))
+        }
+        start = _start_by_modes(inside.mode, entrypoint, command)
+    files = {path: file.content for path, file in tree.items()}
+    view = ImageView(
+        name=name,
+        files=files,
+        closed=tuple(path for path, file in tree.items() if not file.mode & 0o004),
+        answers=_answers(session, reference, files) if ask else None,
+        start=start,
+    )
+    return Linted(name=name, findings=judge_image(view), asked=view.answers is not None)
 
 
-def _start(contents: "Contents", entrypoint: tuple[str, ...], command: tuple[str, ...]) -> Start:
+def _argv(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def _start_by_modes(
+    mode: Callable[[str], int | None], entrypoint: tuple[str, ...], command: tuple[str, ...]
+) -> Start:
+    """How an image starts; ``mode`` gives a path's permission bits, None when nothing is there."""
     script = _script_of(command)
     if not script:
         return Start(entrypoint=entrypoint, command=command)
-    node = contents.tree.find(script)
-    if node is None:
+    own = mode(script)
+    if own is None:
         return Start(entrypoint=entrypoint, command=command, script=script, script_state="absent")
-    closed = "" if node.entry.mode & 0o004 else script
-    while node.parent is not None:
-        node = node.parent
-        if not node.entry.mode & 0o001:
-            closed = node.path
+    closed = "" if own & 0o004 else script
+    for folder in map(str, PurePosixPath(script).parents):
+        if not (mode(folder) or 0) & 0o001:
+            closed = folder
     return Start(entrypoint=entrypoint, command=command, script=script, script_state="present", closed=closed)
+
+
+def _image_files(contents: "Contents") -> tuple[dict[str, bytes], tuple[str, ...], tuple[str, ...]]:
+    """The files of ``/img-man`` with their bytes; paths of those that others may not read, and of links elsewhere."""
+    top = contents.tree.find(IMG_MAN)
+    if top is None:
+        return {}, (), ()
+    files, closed, unread = dict[str, bytes](), list[str](), list[str]()
+    for path, _ in contents.tree.walk(top):
+        found = contents.tree.find(path)  # through links
+        if found is None or found.entry.kind != "file" or not path.endswith((".yaml", ".json")):
+            continue
+        place = f"{IMG_MAN}{path.removeprefix(top.path)}"
+        if found.entry.text is None:
+            unread.append(place)
+            continue
+        files[place] = found.entry.text
+        if not found.entry.mode & 0o004:
+            closed.append(place)
+    return files, tuple(closed), tuple(unread)
+
+
+def _start(contents: "Contents", entrypoint: tuple[str, ...], command: tuple[str, ...]) -> Start:
+    def mode(path: str) -> int | None:
+        node = contents.tree.find(path)
+        return None if node is None else node.entry.mode
+
+    return _start_by_modes(mode, entrypoint, command)
 
 
 def _script_of(command: tuple[str, ...]) -> str:
@@ -145,11 +194,8 @@ def _script_of(command: tuple[str, ...]) -> str:
     return script if script.startswith("/") else ""
 
 
-def _answers(session: Session, name: str, files: Mapping[str, bytes]) -> dict[str, Answer] | None:
-    """What ``cat FILE`` gives through the image's entrypoint; None where no engine has the image."""
-    kind, _, reference = name.partition(":")
-    if kind != "docker" or not reference:
-        return None
+def _answers(session: Session, reference: str, files: Mapping[str, bytes]) -> dict[str, Answer] | None:
+    """What ``cat FILE`` gives through the image's entrypoint; None without a client to ask with."""
     from layerwright.core.errors import RunStartError  # noqa: PLC0415 - start-up
     from layerwright.run.docker import engine_client  # noqa: PLC0415 - start-up
 

@@ -54,6 +54,7 @@ class ImageView(Struct, frozen=True, kw_only=True):
         name: for messages.
         files: those of ``/img-man`` by absolute path, as they stand in the image.
         closed: paths of those that others may not read.
+        unread: paths of further ones that are links to files whose content is not known.
         answers: what ``cat FILE`` gave through the entrypoint; None when no engine was asked.
         start: None when it is not known, as for a folder.
     """
@@ -61,6 +62,7 @@ class ImageView(Struct, frozen=True, kw_only=True):
     name: str
     files: Mapping[str, bytes]
     closed: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     answers: Mapping[str, Answer] | None = None
     start: Start | None = None
 

@@ -47,6 +47,14 @@ def judge_image(view: ImageView, place: Placer | None = None) -> tuple[Finding, 
 
 
 def _closed(case: Case) -> Iterator[Finding]:
+    for path in case.view.unread:
+        yield case.finding(
+            kinds.TEMPLATE,
+            "unknown",
+            f"{path} is a link to a file elsewhere in the image, which was not read",
+            path,
+            fix="put the file itself there, or look with an engine: layerwright executor lint docker:NAME",
+        )
     for path in case.view.closed:
         yield case.finding(
             kinds.READABLE,
@@ -83,7 +91,7 @@ def _templates(case: Case, parameters: tuple[Parameter, ...] | None) -> Iterator
             path = template_path(task, folder)
             document = case.document(path)
             # One that the platform fails on ends the request before it would miss the others.
-            found = found or case.seen(path).state != "absent"
+            found = found or case.seen(path).state != "absent" or path in case.view.unread
             if document.state == "mapping" or document.json_path:
                 for remark in check_template(document, task, parameters):
                     yield case.remark(path, remark)

@@ -88,6 +88,37 @@ def test_a_script_that_others_may_not_read(project: Project) -> None:
     assert done.json()["findings"][0]["where"]["path"] == "/usr/bin/start.sh"
 
 
+def test_docker_and_the_layers_tell_the_same(
+    project: Project, docker: str, loaded: Callable[[str], str]
+) -> None:
+    """Links and closed folders, read through the engine without saving the image."""
+    project.write({"start.sh": "echo hi\n", "t.yaml": "lr: 1e-3\n"})
+    project.spec(
+        '[images.exec]\nrole = "executor"\nentry_program = false\n'
+        'copy = [{ from = "start.sh", to = "/opt/own/start.sh" }, { from = "t.yaml", to = "/app/img-man/t.yaml" }]\n'
+        'command = ["sh", "/usr/bin/start.sh"]\nrun = [{ script = """\n'
+        "ln -s /opt/own/start.sh /usr/bin/start.sh\n"
+        "ln -sf ../app/img-man/t.yaml /img-man/training-template.yaml\n"
+        "chmod 600 /img-man/infer-template.yaml\n"
+        "rm /img-man/mining-template.yaml /img-man/parameters.json\n"
+        "chmod 700 /opt/own/start.sh\n"
+        '"""}]\n'
+    )
+    project("build", "--output", "docker")
+    found = {}
+    for name in ("exec", f"docker:{loaded('demo-exec:1')}"):
+        document = project("executor", "lint", name, "--json", status=1).json()
+        found[name] = sorted(
+            (one["code"], one["where"]["path"], one["message"]) for one in document["findings"]
+        )
+    assert found["exec"] == found["docker:demo-exec:1"]
+    assert [(code.removeprefix("LW-YMIR-"), path) for code, path, _ in found["exec"]] == [
+        ("NUMBER", "/img-man/training-template.yaml"),
+        ("READABLE", "/img-man/infer-template.yaml"),
+        ("READABLE", "/usr/bin/start.sh"),
+    ]
+
+
 def test_a_script_that_is_not_there(project: Project) -> None:
     project.spec('[images.exec]\nrole = "executor"\n')
     project("build")

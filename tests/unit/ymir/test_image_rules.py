@@ -477,6 +477,11 @@ def test_what_the_platforms_user_may_not_read():
     assert codes(judge(closed=(TRAINING,))) == {"warning READABLE"}
 
 
+def test_a_link_whose_file_was_not_read():
+    found = judge(files={MANIFEST: GOOD[MANIFEST]}, unread=(TRAINING,))
+    assert codes(found) == {"unknown TEMPLATE"}
+
+
 # parameters.json beside the templates
 
 
