@@ -7,15 +7,18 @@ pytorch has a submodule, and that one another. ``torch_musa`` has the ``build.sh
 
 import os
 import shutil
+import socket
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
 from support.command import Command, Done
 
-__all__ = ["BARE", "BASE", "Repositories", "Workplace", "commit_all", "git", "make_repositories"]
+__all__ = ["BARE", "BASE", "Repositories", "Workplace", "commit_all", "git", "make_repositories", "served"]
 
 _DATE = "2023-07-11T00:00:00Z"
 
@@ -240,6 +243,33 @@ class Workplace:
 
     def __call__(self, *words: str | Path, status: int | None = 0) -> Done:
         return self.command(*words, status=status, timeout=300)
+
+
+@contextmanager
+def served(repositories: Path) -> Iterator[str]:
+    """A server of repositories on this machine; gives its address, below which they stand."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    argv = [
+        "git",
+        "daemon",
+        "--reuseaddr",
+        "--export-all",
+        f"--base-path={repositories}",
+        "--listen=127.0.0.1",
+    ]
+    process = subprocess.Popen([*argv, f"--port={port}", str(repositories)], start_new_session=True)
+    try:
+        for _ in range(200):
+            with socket.socket() as asked:
+                if asked.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.02)
+        yield f"git://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=20)
 
 
 def git(folder: Path, *words: str) -> str:

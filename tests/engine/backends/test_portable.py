@@ -18,6 +18,7 @@ from support import musa
 from support.command import Command
 from support.index import Index
 from support.layers import paths_of, tars_of, traces
+from support.musa_sources import make_repositories, served
 from support.packages import make_wheel
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.timeout(900)]
@@ -59,12 +60,25 @@ run = [
     echo "$GREETING" > /code/greeting
     ''', secrets = ["token"], env = {{ EXTRA = "1" }} }},
 ]
-smoke = ["python -c 'import numpy, own; assert own.VALUE == 1'"]
+sources = [{{ source = "pytorch", to = "/home/py torch" }}, {{ source = "vision", to = "/home/vision", git = true }}]
+tests = [
+  {{ script = "touch /home/left; test -s /code/length; exit 0", log = "/home/it [1].txt" }},
+  {{ script = "printf '== short test summary info ==\\nFAILED a::x\\n== 1 failed in 0.1s ==\\n'; exit 1",
+     log = "/home/ut.txt", allow = ["a::x"] }},
+]
+smoke = ["python -c 'import numpy, own; assert own.VALUE == 1'", "test -f /home/ut.txt"]
 workdir = "/code"
 entrypoint = ["python", "-c"]
 command = ["print('$HOME \\\\ \\" ok')"]
 env = {{ GREETING = "a \\"b\\" $HOME \\\\ 'c' 中文 #x" }}
 labels = {{ "org.example/a b" = "x $y \\\\" }}
+
+[sources.pytorch]
+git = "SERVER/pytorch.git"
+rev = "v2.0.0"
+[sources.vision]
+git = "SERVER/vision.git"
+rev = "v0.15.2"
 
 [secrets.token]
 env = "LAYERWRIGHT_TEST_TOKEN"
@@ -158,13 +172,21 @@ def plain_base(engine: Engine, command: Command) -> str:
 
 
 @pytest.fixture(scope="module")
-def rendered(command: Command, plain_base: str) -> str:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Repositories to fetch sources from; gives the server's address."""
+    repositories = make_repositories(tmp_path_factory.mktemp("served") / "repositories")
+    with served(repositories.folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def rendered(command: Command, plain_base: str, server: str) -> str:
     for name, text in FILES.items():
         path = command.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (command.folder / "model.bin").write_bytes(MODEL)
-    (command.folder / "layerwright.toml").write_text(SPEC, encoding="utf-8")
+    (command.folder / "layerwright.toml").write_text(SPEC.replace("SERVER", server), encoding="utf-8")
     command("lock", timeout=300)
     shown = command("render", "dockerfile", "app", "--offline").out
     # As the text itself advises.
@@ -215,6 +237,18 @@ def test_it_holds_what_was_asked_for(engine: Engine, image: str) -> None:
         "/models/$m 1.bin": MODEL[:40].decode(),
     }
     assert seen["files"]["/models/$m 1.bin"][0] == "0o640"
+
+
+def test_sources_are_fetched_and_tests_judged(engine: Engine, image: str) -> None:
+    look = "cd /home && find . -name '*.h' -o -name .git -o -type f -path './*.txt' -o -name left | sort; cat ut.txt"
+    assert engine("run", "--rm", "--entrypoint", "sh", image, "-c", look) == (
+        "./it [1].txt\n./py torch/csrc/api.h\n./py torch/third_party/kineto/include/kineto.h\n"
+        "./py torch/third_party/kineto/third_party/sleef/include/sleef.h\n./ut.txt\n./vision/.git\n"
+        "== short test summary info ==\nFAILED a::x\n== 1 failed in 0.1s ==\n"
+        "--- layerwright: verdict ---\nstatus: 1\nallowed: a::x\nverdict: passed, with 1 test that may fail\n"
+    )
+    (config,) = json.loads(engine("inspect", image))
+    assert config["Config"]["Labels"]["dev.layerwright.tests.allowed"] == '["a::x"]'
 
 
 def test_it_starts_as_the_spec_says(engine: Engine, image: str) -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.layers import members_of, tars_of
-from support.musa_sources import Repositories, Workplace, commit_all, git
+from support.musa_sources import Repositories, Workplace, commit_all, git, served
 from support.podman import settings_file
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -250,24 +249,10 @@ def test_git_comes_along_when_asked(workplace: Workplace, tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def daemon(workplace: Workplace) -> Iterator[str]:
-    """A server of the repositories on this machine; gives its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    folder = workplace.repositories.folder
-    argv = ["git", "daemon", "--reuseaddr", "--export-all", f"--base-path={folder}", "--listen=127.0.0.1"]
-    process = subprocess.Popen([*argv, f"--port={port}", str(folder)], start_new_session=True)
-    try:
-        for _ in range(200):
-            with socket.socket() as asked:
-                if asked.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.02)
-        yield f"git://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=20)
+def daemon(repositories: Repositories) -> Iterator[str]:
+    """A server of the repositories; gives its address."""
+    with served(repositories.folder) as address:
+        yield address
 
 
 @pytest.mark.parametrize("backend", ["docker", "podman"])
