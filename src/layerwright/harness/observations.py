@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from layerwright.harness.beneath import read_beneath
 from layerwright.harness.records import Job, RunRecord
 from layerwright.ymir.codes import State
@@ -92,7 +94,8 @@ def _end_remarks(
             )
         )
     if isinstance(monitor, MonitorFault):
-        found.append(monitor.remark())
+        # No poll has met it; one more would have.
+        found.append(replace(monitor.remark(), outcome="lost", code=0) if success else monitor.remark())
     if (
         run.exit_code != 0
         and run.ending == "exited"

@@ -166,7 +166,7 @@ class _Watcher:
                 "3.1",
                 fault.field,
                 f"the file could not be read for a moment: {fault.message}"
-                + ("" if empty else "; a poll that meets it ends the task with 150404"),
+                + ("" if empty else f"; a poll that meets it ends the task with {fault.code}"),
                 fault.repair,
                 kind=fault.kind,
             )
@@ -236,7 +236,7 @@ def read_monitor_file(path: Path) -> MonitorReport:
             text = file.read(_LARGEST).decode("utf-8", errors="replace")
     except OSError as error:
         raise MonitorFault(
-            "unreadable",
+            "absent",
             f"the file cannot be opened ({error.strerror})",
             field="",
             repair="never remove it: write a temporary file beside it and rename that",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from layerwright.ymir.codes import MONITOR_UNREADABLE, State
+from layerwright.ymir.codes import MONITOR_ABSENT, MONITOR_UNREADABLE, State
 from layerwright.ymir.remarks import Collector, Remark
 
 __all__ = [
@@ -30,14 +30,14 @@ class MonitorFault(Exception):  # noqa: N818 - a state of the file; readers of t
 
     Attributes:
         kind: ``empty``: skipped until the next poll (the platform's parser raises EOFError); ``unreadable``: the
-            task ends with 150404 (ValueError).
+            task ends with 150404 (ValueError); ``absent``: it ends with 150402.
         message: why, one sentence without a full stop.
         field: which column.
         repair: how to mend it.
     """
 
     def __init__(
-        self, kind: Literal["empty", "unreadable"], message: str, *, field: str, repair: str
+        self, kind: Literal["empty", "unreadable", "absent"], message: str, *, field: str, repair: str
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -45,16 +45,21 @@ class MonitorFault(Exception):  # noqa: N818 - a state of the file; readers of t
         self.field = field
         self.repair = repair
 
+    @property
+    def code(self) -> int:
+        """What a poll that meets it ends the task with; 0 when it only skips it."""
+        return {"empty": 0, "unreadable": MONITOR_UNREADABLE, "absent": MONITOR_ABSENT}[self.kind]
+
     def remark(self) -> Remark:
         """The fault as a remark."""
         return Remark(
-            outcome="rejected" if self.kind == "unreadable" else "lost",
+            outcome="lost" if self.kind == "empty" else "rejected",
             rule="3.1",
             file=MONITOR_FILE,
             field=self.field,
             message=self.message,
             repair=self.repair,
-            code=MONITOR_UNREADABLE if self.kind == "unreadable" else 0,
+            code=self.code,
         )
 
 

@@ -115,11 +115,11 @@ def _failed(code: int, reason: str, *, package: bool = False) -> Verdict:
 def from_poll(report: MonitorReport | MonitorFault) -> Verdict | None:
     """The verdict that a poll makes by itself while the container runs; None when it goes on (§3.1, §4.2)."""
     if isinstance(report, MonitorFault):
-        if report.kind == "empty":
+        if not report.code:
             return None
         return Verdict(
             success=False,
-            code=150404,
+            code=report.code,
             rule="3.1",
             reason=f"a poll could not read monitor.txt: {report.message}",
             early=True,

@@ -170,6 +170,19 @@ def test_a_poll_that_cannot_read_the_file_is_final(tmp_path: Path) -> None:
     assert ("lost", "3.1", "line 1") in outcomes(unseen)
 
 
+def test_a_poll_that_finds_no_file_is_final(tmp_path: Path) -> None:
+    def steps() -> list[Step]:
+        return [lambda w: (w.outputs / "monitor.txt").unlink(), *wait(30), lambda w: w.result()]
+
+    report = run(tmp_path / "seen", steps)
+    assert report.verdict.code == 150402
+    unseen = run(tmp_path / "unseen", steps, options=RunOptions(poll_seconds=60))
+    assert unseen.verdict.success
+    assert {remark.outcome for remark in unseen.remarks if remark.rule == "3.1"} == {"lost"}
+    failed = run(tmp_path / "failed", lambda: [*steps(), lambda _: 1], options=RunOptions(poll_seconds=60))
+    assert failed.verdict.code == 169999
+
+
 def test_an_empty_file_skips_a_poll(tmp_path: Path) -> None:
     report = run(tmp_path / "w", lambda: [lambda w: w.write("monitor.txt", ""), *wait(15), good])
     assert report.verdict.success
