@@ -90,7 +90,10 @@ class ScriptParser(argparse.ArgumentParser):
             if option.field in values:
                 setattr(found, option.field, values.pop(option.field))
         found.given = values
+        # What decides, before anything else is read, in which user namespace the command works.
         found.backend = values.get("backend", "docker")
+        outputs = values.get("output", ())
+        found.output = list(outputs) if isinstance(outputs, tuple) else []
         return found, []
 
 
