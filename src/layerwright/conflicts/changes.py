@@ -23,8 +23,10 @@ __all__ = [
     "SetBase",
     "SetDriver",
     "SetEnv",
+    "SetGpuArch",
     "SetPython",
     "SetRole",
+    "SetTag",
     "Swap",
     "apply",
 ]
@@ -89,7 +91,22 @@ class SetDriver(Struct, frozen=True):
     version: str
 
 
-Change = AddApt | Require | Swap | Drop | SetBase | SetRole | SetPython | SetEnv | SetDriver
+class SetTag(Struct, frozen=True):
+    """Take the source tree of a package at the tag of another version."""
+
+    name: str
+    version: str
+
+
+class SetGpuArch(Struct, frozen=True):
+    """Make the image for another architecture of Moore Threads' GPUs."""
+
+    arch: str
+
+
+Change = (
+    AddApt | Require | Swap | Drop | SetBase | SetRole | SetPython | SetEnv | SetDriver | SetTag | SetGpuArch
+)
 
 
 def apply(change: Change, subject: Subject) -> Subject | None:  # noqa: C901 - one arm for each kind of change
@@ -126,6 +143,14 @@ def apply(change: Change, subject: Subject) -> Subject | None:  # noqa: C901 - o
                 return None
             # which CUDA the new driver states is not known
             return replace(subject, host=replace(subject.host, driver_version=change.version, driver_cuda=""))
+        case SetTag():
+            tree = subject.source_trees.get(change.name)
+            if tree is None:
+                return None
+            changed = {**subject.source_trees, change.name: replace(tree, version=change.version)}
+            return replace(subject, source_trees=changed)
+        case SetGpuArch():
+            return replace(subject, gpu_arch=change.arch)
         case _:
             assert_never(change)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from layerwright.conflicts.changes import (
     AddApt,
@@ -13,8 +14,10 @@ from layerwright.conflicts.changes import (
     SetBase,
     SetDriver,
     SetEnv,
+    SetGpuArch,
     SetPython,
     SetRole,
+    SetTag,
     Swap,
 )
 from layerwright.conflicts.releases import parsed, version_of
@@ -53,10 +56,13 @@ def cost(change: Change, subject: Subject) -> int:
             return _BASE + _cost_of_base(change, subject)
         case SetRole():
             return _ROLE
-        case SetPython():
+        case SetPython() | SetGpuArch():
             return _PYTHON
         case SetDriver():
             return _DRIVER
+        case SetTag():
+            tree = subject.source_trees.get(change.name)
+            return _apart(version_of(change.version), version_of(tree.version) if tree else None)
         case _:
             assert_never(change)
 
@@ -69,12 +75,13 @@ def _cost_of_release(change: Require, subject: Subject) -> int:
     if wanted.specifier.contains(old.version, prereleases=True):
         return _VARIANT  # the same release with an extra
     pin = next((version_of(one.version) for one in wanted.specifier if one.operator == "=="), None)
-    own = version_of(old.version)
-    if pin is None or own is None:
+    return _apart(pin, version_of(old.version))
+
+
+def _apart(new: Version | None, old: Version | None) -> int:
+    if new is None or old is None or new.major != old.major:
         return _MAJOR
-    if pin.major != own.major:
-        return _MAJOR
-    return _PATCH if pin.minor == own.minor else _MINOR
+    return _PATCH if new.minor == old.minor else _MINOR
 
 
 def _cost_of_base(change: SetBase, subject: Subject) -> int:
@@ -106,7 +113,7 @@ def as_fix(changes: Sequence[Change], subject: Subject, *, text: str = "", comma
     )
 
 
-def _words(change: Change, subject: Subject) -> str:
+def _words(change: Change, subject: Subject) -> str:  # noqa: C901 - one arm for each kind of change
     match change:
         case AddApt():
             return f"install {_list(change.names)}"
@@ -126,6 +133,10 @@ def _words(change: Change, subject: Subject) -> str:
             return f"use Python {change.version}"
         case SetDriver():
             return f"update the driver to {change.version} or later"
+        case SetTag():
+            return f"take the sources of {change.name} {change.version}"
+        case SetGpuArch():
+            return f"build it for {change.arch}"
         case _:
             assert_never(change)
 
@@ -207,6 +218,9 @@ def _target(change: Change, subject: Subject) -> tuple[Location | None, str | No
             wanted = parsed(change.requirement)
             name = str(canonicalize_name(wanted.name)) if wanted else ""
             return _asked(subject, name), change.requirement
+        case SetTag():
+            tree = subject.source_trees.get(change.name)
+            return (tree.location if tree else None), f"v{change.version}"
         case _:
             return None, None
 
@@ -235,6 +249,10 @@ def _new_line(change: Change) -> str:
             return f"python = {_quoted(change.version)}"
         case SetEnv():
             return f"env = {{ {change.name} = {_quoted(change.value)} }}"
+        case SetGpuArch():
+            return f"gpu_arch = {_quoted(change.arch)}"
+        case SetTag():
+            return f"rev = {_quoted(f'v{change.version}')}"
         case Drop() | SetDriver():
             return ""
         case _:

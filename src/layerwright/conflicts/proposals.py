@@ -15,14 +15,17 @@ from layerwright.conflicts.changes import (
     SetBase,
     SetDriver,
     SetEnv,
+    SetGpuArch,
     SetPython,
     SetRole,
+    SetTag,
     Swap,
 )
 from layerwright.conflicts.releases import parsed
 from layerwright.core.findings import Fix
 from layerwright.core.source import Location
 from layerwright.facts.model import Subject
+from layerwright.facts.source_trees import version_of_tag
 
 __all__ = ["changes_of"]
 
@@ -56,7 +59,9 @@ def _of_edit(fix: Fix, subject: Subject) -> tuple[Change, ...]:
         for package in subject.packages.values():
             if package.location == place and package.requested and _names(place, package.name):
                 return (_asked(package.name, value),)
-        return ()
+        trees = [one for one in subject.source_trees.values() if one.location == place]
+        version = version_of_tag(value)
+        return tuple(SetTag(tree.name, version) for tree in trees if version)
     try:
         keys = tomli.loads(_MORE.sub("[", fix.edit))
     except tomli.TOMLDecodeError:
@@ -79,6 +84,8 @@ def _of_key(key: str, value: object) -> Iterator[Change]:  # noqa: C901 - one ca
             yield SetRole(value)
         elif key == "python":
             yield SetPython(value)
+        elif key == "gpu_arch":
+            yield SetGpuArch(value)
     elif key == "env" and isinstance(value, dict):
         for name, text in value.items():
             if isinstance(text, str):
