@@ -79,7 +79,7 @@ def _result_lines(report: Report) -> Iterator[str]:
             yield f"stage {visible(stage.name)}: {numbers}; {_counted(len(stage.files), 'file')}"
         if len(result.stages) > _SHOWN_STAGES:
             yield f"and {len(result.stages) - _SHOWN_STAGES} more stages"
-        yield f"TensorBoard: {_counted(result.event_files, 'event file')}"
+        yield f"TensorBoard: {_counted(result.event_files, 'event file')}, {_counted(len(result.scalars), 'curve')}"
         if result.package is not None:
             yield f"package {result.package.path} ({size_text(result.package.size)})"
     if report.mining is not None:

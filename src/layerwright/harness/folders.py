@@ -114,7 +114,7 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
     form = parse_form(export_format_of(inputs.form))
     _refuse(inputs)
     folder = folder.resolve()
-    if ":" in str(folder):
+    if ":" in str(folder) and inputs.engine != "native":
         raise UsageError(
             f"{folder} has a colon in it, which engines take for the end of a path",
             hint="name another: --work DIR",

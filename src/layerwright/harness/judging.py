@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from layerwright.core.errors import UsageError
 from layerwright.harness.beneath import beneath, open_beneath, read_beneath
-from layerwright.harness.observations import all_remarks, event_files
+from layerwright.harness.observations import all_remarks, event_files, scalars
 from layerwright.harness.packaging import build_package
 from layerwright.harness.records import (
     DATASET,
@@ -264,7 +264,15 @@ def _training_summary(
         ),
         package=package,
         event_files=len(event_files(folder)),
+        scalars=_scalars(folder),
     )
+
+
+def _scalars(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(scalars(folder)))
+    except PermissionError:
+        return ()
 
 
 def _mining_summary(job: Job, check: MiningCheck | None, dataset: Dataset) -> MiningSummary | None:

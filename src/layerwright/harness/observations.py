@@ -11,12 +11,15 @@ from layerwright.harness.beneath import read_beneath
 from layerwright.harness.records import Job, RunRecord
 from layerwright.ymir.codes import State
 from layerwright.ymir.dataset import Dataset, asset_path
+from layerwright.ymir.events import scalar_tags
 from layerwright.ymir.monitor import MONITOR_FILE, MonitorFault, MonitorReport
 from layerwright.ymir.remarks import MISSING, Remark, sort_remarks
 
-__all__ = ["all_remarks", "event_files"]
+__all__ = ["all_remarks", "event_files", "scalars"]
 
 _LARGEST_PICTURE: Final = 1 << 30
+_LARGEST_EVENT_FILE: Final = 64 << 20
+_MOST_EVENT_FILES: Final = 50
 
 _NEVER_RAN: Final[Mapping[int, tuple[str, str]]] = {
     125: (
@@ -160,15 +163,31 @@ def event_files(folder: Path) -> Sequence[Path]:
     return sorted((folder / "tensorboard").rglob("*tfevents*"))
 
 
+def scalars(folder: Path) -> frozenset[str]:
+    """The names of the scalars that people see as curves in TensorBoard."""
+    found: set[str] = set()
+    for file in event_files(folder)[:_MOST_EVENT_FILES]:
+        data = read_beneath(folder, str(file.relative_to(folder)), _LARGEST_EVENT_FILE)
+        found |= scalar_tags(data or b"")
+    return frozenset(found)
+
+
 def _curve_remarks(folder: Path, job: Job, *, success: bool) -> tuple[Remark, ...]:
-    if job.task != "training" or not success or event_files(folder):
+    if job.task != "training" or not success:
         return ()
+    try:
+        if scalars(folder):
+            return ()
+    except PermissionError as error:
+        what = f"{error.filename} cannot be read"
+    else:
+        what = "no event file holds a scalar" if event_files(folder) else "there is no event file"
     return (
         Remark(
             outcome="fine",
             rule="3.5",
             file="/out/tensorboard",
-            message="there is no event file, and people see no curves of the training",
+            message=f"{what}, and people see no curves of the training",
             repair="write losses and metrics there: SummaryWriter(cfg.ymir.output.tensorboard_dir)",
         ),
     )

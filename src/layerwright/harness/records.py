@@ -194,6 +194,7 @@ class TrainingSummary(Struct, frozen=True, kw_only=True):
         stages: in file order.
         package: None when the platform stores none.
         event_files: of TensorBoard.
+        scalars: names of what TensorBoard shows as curves.
     """
 
     best: str
@@ -202,6 +203,7 @@ class TrainingSummary(Struct, frozen=True, kw_only=True):
     stages: tuple[StageSummary, ...]
     package: PackageFile | None = None
     event_files: int = 0
+    scalars: tuple[str, ...] = ()
 
 
 class MiningSummary(Struct, frozen=True, kw_only=True):

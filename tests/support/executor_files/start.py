@@ -79,7 +79,11 @@ def train():
     start = CONFIG.get("pretrained_model_params")
     if start:
         print("starting from", open(start[0], encoding="utf-8").read(), flush=True)
-    open("/out/tensorboard/events.out.tfevents.1", "w").close()
+    # One record: an event with the scalar "a"; checksums are not looked at.
+    value = b"\x0a\x01a\x15\x00\x00\x00\x3f"
+    event = b"\x2a" + bytes([len(value) + 2]) + b"\x0a" + bytes([len(value)]) + value
+    with open("/out/tensorboard/events.out.tfevents.1", "wb") as file:
+        file.write(len(event).to_bytes(8, "little") + bytes(4) + event + bytes(4))
     stages = []
     for step in range(STEPS):
         time.sleep(PAUSE)

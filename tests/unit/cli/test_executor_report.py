@@ -72,7 +72,9 @@ def test_progress() -> None:
 
 def test_a_training() -> None:
     stage = StageSummary(name="s", files=("a",), metrics={"mAP": 0.5})
-    training = TrainingSummary(best="s", metric="mAP", value=0.5, stages=(stage,) * 9, event_files=2)
+    training = TrainingSummary(
+        best="s", metric="mAP", value=0.5, stages=(stage,) * 9, event_files=2, scalars=("a",)
+    )
     lines = text(report(training=training, dropped=("note",))).splitlines()
     assert lines[:3] == [
         "training of app (docker): success",
@@ -80,7 +82,7 @@ def test_a_training() -> None:
         "  stage s: mAP 0.5000; 1 file",
     ]
     assert "  and 1 more stages" in lines
-    assert "  TensorBoard: 2 event files" in lines
+    assert "  TensorBoard: 2 event files, 1 curve" in lines
     assert "  ran 1 min 10 s, 1 report, first report after 2 s" in lines
     assert "  not sent by the web (rule 1.3): note" in lines
 

@@ -216,6 +216,20 @@ def test_percent_above_1_and_going_back(tmp_path: Path) -> None:
     assert not report.good
 
 
+def test_curves(tmp_path: Path) -> None:
+    good_one = run(tmp_path / "one", lambda: [good])
+    assert good_one.training is not None
+    assert good_one.training.scalars == ("a",)
+
+    def empty(work: Work) -> None:
+        good(work)
+        next((work.outputs / "tensorboard").iterdir()).write_bytes(b"")
+
+    (remark,) = run(tmp_path / "two", lambda: [empty]).remarks
+    assert (remark.rule, remark.outcome) == ("3.5", "fine")
+    assert "no event file holds a scalar" in remark.message
+
+
 def test_silence(tmp_path: Path) -> None:
     report = run(tmp_path / "w", lambda: [lambda w: w.result()])
     assert report.verdict.success
