@@ -173,11 +173,8 @@ def read_base_image(said: Said, name: str, role: str | None, *, folder: str) -> 
     if parsed.kind in {"image", "debian"}:
         said.fault(name, f" is no image to start from: {base}", "name:tag, such as ubuntu:20.04")
         return "", ""
-    if parsed.kind in {"oci", "archive"}:
-        return (
-            f"{parsed.kind}:{PurePosixPath(folder) / parsed.source}",
-            "",
-        )  # a path says nothing of what is in it
+    if parsed.kind in {"oci", "archive"}:  # a path says nothing of what is in it
+        return f"{parsed.kind}:{PurePosixPath(folder) / parsed.source}", ""
     system, release = distribution_of(parsed.source)
     if system not in {"", "ubuntu"}:
         said.fault(name, f" is {base}, and only Ubuntu is supported", f"supported are {_supported()}")
@@ -191,7 +188,7 @@ def read_base_image(said: Said, name: str, role: str | None, *, folder: str) -> 
 
 def read_archives(said: Said, folder: str) -> tuple[tuple[Address, ...], tuple[str, ...]]:
     """Archives of the components, and kinds that are left out by choice."""
-    without = said.many("without")
+    without = tuple(dict.fromkeys(said.many("without")))
     for kind in without:
         if kind != "mccl":
             said.fault(

@@ -175,7 +175,11 @@ def _release(request: ImageRequest, said: Said, places: Places, *, unpaired: boo
                 " is for development images, and --release makes another",
                 "leave it out: the wheels say what is in",
             )
-    python = read_python(said, "python_version", known=_ubuntus_pythons(), of="a release image")
+    interpreters = read_pythons(said, hosts=said.many("insecure_http"), folder=places.folder)
+    # A base of one's own may have any; the wheels' names tell whether it is the right one.
+    known = (*_ubuntus_pythons(), *interpreters) if request.ubuntu else ()
+    python = read_python(said, "python_version", known=known, of="a release image")
+    _check_interpreters(said, interpreters, [python])
     wheels: dict[str, Wheel] = {}
     for name, distribution in WHEELS.items():
         if name in said:
@@ -188,15 +192,20 @@ def _release(request: ImageRequest, said: Said, places: Places, *, unpaired: boo
             said.fault(name, " is missing", f"give the address of {distribution}'s wheel")
     if not unpaired:
         judge_pairs(said, wheels, python)
-    interpreters = _interpreters(said, places, [python])
     return replace(
         request, python=python, wheels=tuple(wheels.values()), interpreter=interpreters.get(python)
     )
 
 
 def _interpreters(said: Said, places: Places, pythons: Sequence[str]) -> Mapping[str, Address]:
-    """Archives of Pythons by version; one that no image has is told."""
+    """Archives of Pythons by version."""
     found = read_pythons(said, hosts=said.many("insecure_http"), folder=places.folder)
+    _check_interpreters(said, found, pythons)
+    return found
+
+
+def _check_interpreters(said: Said, found: Mapping[str, Address], pythons: Sequence[str]) -> None:
+    """Note archives of Pythons that no image has."""
     for version, address in found.items():
         if version not in pythons:
             said.fault(
@@ -204,7 +213,6 @@ def _interpreters(said: Said, places: Places, pythons: Sequence[str]) -> Mapping
                 f" names {address.file}, and no image has Python {version}",
                 f"the images have {', '.join(pythons)}",
             )
-    return found
 
 
 def _ubuntus_pythons() -> tuple[str, ...]:
@@ -257,7 +265,7 @@ def _dev(request: ImageRequest, said: Said, places: Places, *, unpaired: bool) -
 
 def _judge_tags(said: Said, pytorch_tag: str, torch_musa_tag: str) -> None:
     """The tag of torch_musa is for one PyTorch: note when it is another (the records may not know it)."""
-    wanted = next((f"{one.pytorch}" for one in recorded().tag if one.torch_musa == torch_musa_tag), "")
+    wanted = next((one.pytorch for one in recorded().tag if one.torch_musa == torch_musa_tag), "")
     release = musa.release(torch_musa_tag.removeprefix("v")) if torch_musa_tag.startswith("v") else None
     if release is not None:
         wanted = f"v{release.torch}"

@@ -6,6 +6,7 @@ from layerwright.spec.musa.options import table_of
 from layerwright.spec.musa.requests import Places, read_all, read_base, read_image
 from layerwright.spec.musa.said import Given, Said
 from layerwright.spec.musa.wheels import wheel_file
+from layerwright.spec.musa.write import addresses_of, write_image
 
 PLACES = Places(folder="/work")
 WHERE = "https://example.org"
@@ -164,3 +165,40 @@ def test_the_base_is_for_the_pythons_of_its_pytorch() -> None:
     assert faults(read_base, name="base", python_version="3.12") == [
         "-v/--python_version is 3.12, and PyTorch v2.0.0 is for Python 3.8, 3.9, 3.10, 3.11"
     ]
+
+
+ARCHIVE = "cpython-{version}+20240107-x86_64-unknown-linux-gnu-install_only.tar.gz"
+
+
+def test_an_archive_of_a_python_takes_the_place_of_the_systems() -> None:
+    url = f"{WHERE}/{ARCHIVE.format(version='3.13.1')}"
+    options = RELEASE | wheels("3.13", torch="2.9.1", torch_musa="2.9.1") | {"python_version": "3.13"}
+    assert "is 3.13, and a release image is for Python 3.8" in faults(read_image, **options)[0]
+    request = read_image(Given(options={**options, "python_url": (url,)}), PLACES)
+    assert request.interpreter is not None
+    assert request.interpreter.url == url
+    text = write_image(
+        request, command="x", digests=dict.fromkeys((one.url for one in addresses_of([request])), "0" * 64)
+    )
+    assert 'kind = "python"' in text
+    assert 'version = "3.13.1"' in text
+    assert "apt" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (f"{WHERE}/python.tar.gz", "names python.tar.gz, which does not say which Python it is"),
+        (f"{WHERE}/cpython-3.10.tar.gz", "names cpython-3.10.tar.gz, which does not say which Python it is"),
+        (f"{WHERE}/{ARCHIVE.format(version='3.9.1')}", "and no image has Python 3.9"),
+    ],
+)
+def test_an_archive_that_is_not_the_python_is_told(url: str, told: str) -> None:
+    assert told in faults(read_base, name="base", python_version="3.10", python_url=(url,))[0]
+
+
+def test_a_base_of_ones_own_may_have_any_python() -> None:
+    options = RELEASE | wheels("3.13", torch="2.9.1", torch_musa="2.9.1")
+    options |= {"python_version": "3.13", "base_img": "oci:base"}
+    request = read_image(Given(options=options), PLACES)
+    assert (request.base, request.ubuntu) == ("oci:/work/base", "")
