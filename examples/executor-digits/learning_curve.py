@@ -115,7 +115,7 @@ def draw(results: dict[str, dict[str, list[dict[str, float]]]], path: Path) -> N
     mpl.rcParams["svg.hashsalt"] = "learning-curve"
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.2))
+    figure, axes = plt.subplots(figsize=(7.5, 3.8))
     for number, (algorithm, runs) in enumerate(results.items()):
         values = np.array([[100 * row["ap50"] for row in rows] for rows in runs.values()])
         x = [row["labelled"] for row in next(iter(runs.values()))]
@@ -130,9 +130,18 @@ def draw(results: dict[str, dict[str, list[dict[str, float]]]], path: Path) -> N
     axes.set_ylabel("mAP at IoU 0.5 on the test, %")
     axes.set_title(f"Mean of {len(next(iter(results.values())))} seeds; bands: one standard deviation")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.set_ylim(bottom=0)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
+
+
+def write_results(results: dict[str, dict[str, list[dict[str, float]]]], folder: Path) -> None:
+    """The tables and the picture."""
+    keys = (("ap50", 100), ("ap", 100), ("hard", 1), ("digits", 1))
+    text = "".join(f"{key}\n\n{table(results, key, scale)}\n" for key, scale in keys)
+    (folder / "learning-curve.md").write_text(text, encoding="utf-8")
+    draw(results, folder / "learning-curve.svg")
 
 
 def main() -> None:
@@ -149,9 +158,15 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=800)
     parser.add_argument("--test", type=int, default=200)
     parser.add_argument("--steps", type=int, default=150, help="of each training, with 16 scenes each")
+    parser.add_argument(
+        "--again", type=Path, help="measure nothing: write tables and picture of this JSON file"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.again:
+        write_results(json.loads(options.again.read_text(encoding="utf-8"))["results"], options.out)
+        return
     digits = scenes.Digits()
     test = examples_of(scenes.many(digits, options.test, TEST, seed=99_999, held_out=True))
     results: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in options.algorithms}
@@ -175,13 +190,7 @@ def main() -> None:
             "results": results,
         }
         (options.out / "learning-curve.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-        done = {name: runs for name, runs in results.items() if runs}
-        text = "".join(
-            f"{key}\n\n{table(done, key, scale)}\n"
-            for key, scale in (("ap50", 100), ("ap", 100), ("hard", 1), ("digits", 1))
-        )
-        (options.out / "learning-curve.md").write_text(text, encoding="utf-8")
-        draw(done, options.out / "learning-curve.svg")
+        write_results({name: runs for name, runs in results.items() if runs}, options.out)
 
 
 if __name__ == "__main__":
