@@ -117,8 +117,10 @@ def train(
     batch = max(1, min(batch, len(examples)))
     per_epoch = -(-len(examples) // batch) if steps is None else -(-steps // epochs)
     optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=1e-4)
+    total = max(4, epochs * per_epoch)
+    # Warming up takes a fifth, but two steps at least: OneCycleLR divides by the length of each part.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=max(2, epochs * per_epoch), pct_start=0.2
+        optimiser, learning_rate, total_steps=total, pct_start=max(0.2, 2 / total)
     )
     order: list[int] = []
     for epoch in range(1, epochs + 1):

@@ -166,6 +166,25 @@ def test_it_learns_and_finds_masks(digits: Command, segmenter: Any) -> None:
         assert 0 < each["area"] <= (each["bbox"][2] + 2) * (each["bbox"][3] + 2)
 
 
+FEW = """
+from digits import scenes
+from digits.detector import DigitDetector
+from digits.training import Example, measure, train
+for kinds in ((0, 0, 1), (1, 0, 0)):  # only crowded scenes, only empty ones
+    made = scenes.many(scenes.Digits(), 17, kinds, 1)
+    examples = [Example(each.picture, each.boxes, each.classes, each.masks) for each in made]
+    for count in (1, 2, 16, 17):
+        for epochs in (1, 3, 5):
+            detector = DigitDetector.new(scenes.NAMES, width=8, masks=True)
+            assert len(list(train(detector, examples[:count], epochs))) == epochs
+    assert 0 <= measure(detector, examples)["mask_ap50"] <= 1
+"""
+
+
+def test_few_pictures_and_empty_ones_are_enough_to_train(digits: Command) -> None:
+    digits("run", "digits", "python", "-c", FEW, timeout=120)
+
+
 def test_a_parameter_out_of_its_range_is_named(digits: Command) -> None:
     done = digits(
         *("executor", "run", "digits", "--json", "--engine", "native", "--task", "training"),
