@@ -13,6 +13,7 @@ from layerwright.core.events import Notice
 from layerwright.core.findings import Finding, Place
 from layerwright.core.source import Location
 from layerwright.guest import ENTRY_PATH
+from layerwright.workflow.executor_dockerfile import dockerfile_findings
 from layerwright.workflow.session import Session
 from layerwright.ymir.image import IMG_MAN, MANIFEST_FILE, image_files
 from layerwright.ymir.image_rules import ImageView, Start, judge_image, wanted_files
@@ -273,12 +274,26 @@ def _lint_folder(session: Session, folder: Path, name: str) -> Linted:
             return Place(location=Location(file=name), path=path)
 
         findings += judge_image(ImageView(name=name, files=files), place)
+        for file in _dockerfiles(folder):
+            findings += dockerfile_findings(_read(file).decode(errors="replace"), _shown(file, session.start))
     if not looked:
         raise UsageError(
             f"there is nothing of an executor in {name}: no image with the role executor, no img-man, no {_TEMPLATES}",
             hint="`layerwright executor new NAME` makes a project; for an image, name it: docker:NAME, oci:DIR",
         )
     return Linted(name=name, findings=tuple(findings))
+
+
+def _dockerfiles(folder: Path) -> list[Path]:
+    from layerwright.lint import kind_of_file  # noqa: PLC0415 - start-up
+
+    places = [place for place in (folder, folder / "docker") if place.is_dir()]
+    return [
+        path
+        for place in places
+        for path in sorted(place.iterdir())
+        if path.is_file() and kind_of_file(path.name) == "dockerfile"
+    ]
 
 
 def _own_spec(session: Session, folder: Path) -> "Spec | None":
@@ -320,6 +335,8 @@ def described_findings(spec: "Spec", cell: "Cell") -> tuple[Finding, ...]:
 
     def place(path: str, key: str, line: int) -> Place:
         del line
+        if not path:
+            return Place(location=cell.location, image=cell.name)
         return Place(
             location=places.get(key, cell.location), image=cell.name, path="" if key in places else path
         )
@@ -336,6 +353,10 @@ def described_findings(spec: "Spec", cell: "Cell") -> tuple[Finding, ...]:
 def _described_start(spec: "Spec", cell: "Cell") -> Start:
     """How the image will start, as far as the spec says."""
     entrypoint = (ENTRY_PATH, *cell.entrypoint) if cell.entry_program else cell.entrypoint
+    outermost = cell
+    while outermost.base.kind == "image":
+        outermost = spec.cells[outermost.base.source]
+    inherits = "" if entrypoint or outermost.base.kind == "debian" else str(outermost.base)
     script = _script_of(cell.command)
     chain = [cell]
     while chain[-1].base.kind == "image":
@@ -347,4 +368,6 @@ def _described_start(spec: "Spec", cell: "Cell") -> Start:
     folders = [str(parent) for parent in PurePosixPath(script).parents]
     present = script in given or any(folder in given for folder in folders)
     state = "present" if present else "absent" if known else "unknown"
-    return Start(entrypoint=entrypoint, command=cell.command, script=script, script_state=state)
+    return Start(
+        entrypoint=entrypoint, command=cell.command, inherits=inherits, script=script, script_state=state
+    )

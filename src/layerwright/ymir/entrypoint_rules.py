@@ -4,12 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from layerwright.core.findings import Finding
+from layerwright.core.findings import Finding, Level
 from layerwright.core.text import visible
 from layerwright.ymir import image_kinds as kinds
 from layerwright.ymir.image_case import Case, Start, shown_lines
 
-__all__ = ["check_answers", "check_start"]
+__all__ = ["COMMAND_KEY", "ENTRYPOINT_KEY", "check_answers", "check_start"]
+
+ENTRYPOINT_KEY: Final = "entrypoint"
+COMMAND_KEY: Final = "command"
+"""What findings about the image's config say that they are about; their path is empty, or the script's."""
 
 _QUIET: Final = frozenset({"entry", "tini", "dumb-init", "catatonit", "env", "nice", "setpriv"})
 """Programs that run what follows and print nothing."""
@@ -18,6 +22,14 @@ _INTERPRETERS: Final = ("python", "bash", "sh", "dash", "zsh", "node", "perl", "
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh"})
 _VENDOR: Final = "nvidia_entrypoint.sh"
 
+_SILENT_BASES: Final = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(?:debian|ubuntu|python|alpine|fedora|rockylinux|almalinux)(?:[:@].*)?|scratch"
+)
+"""Docker's official images without an entrypoint. Source: their Dockerfiles, github.com/docker-library."""
+
+_NVIDIA_BASES: Final = re.compile(r"nvcr\.io/nvidia/|(?:docker\.io/)?nvidia/(?:cuda|cudagl)[:@]")
+"""Source: gitlab.com/nvidia/container-images/cuda, ``entrypoint.d``."""
+
 
 def check_start(case: Case) -> Iterator[Finding]:
     """Judge entrypoint, command and the script that it names."""
@@ -25,13 +37,23 @@ def check_start(case: Case) -> Iterator[Finding]:
     if start is None:
         return
     yield from _entrypoint(case, start)
-    if not start.command and not start.entrypoint:
+    if not start.command and not start.entrypoint and not start.inherits:
         yield case.finding(
             kinds.COMMAND,
             "error",
             "the image has neither entrypoint nor command, and the platform gives none: nothing would run",
             "",
+            key=COMMAND_KEY,
             fix='CMD ["bash", "/usr/bin/start.sh"]; in layerwright.toml role = "executor" sets it',
+        )
+    elif start.inherits and not start.command:
+        yield case.finding(
+            kinds.COMMAND,
+            "warning",
+            f"nothing says what to run, so that the command of {visible(start.inherits)[:120]} does",
+            "",
+            key=COMMAND_KEY,
+            fix='CMD ["bash", "/usr/bin/start.sh"]',
         )
     elif start.script and start.script_state == "absent":
         yield case.finding(
@@ -39,6 +61,7 @@ def check_start(case: Case) -> Iterator[Finding]:
             "error",
             f"the image runs {_words(start.command)}, and there is no {start.script}",
             start.script,
+            key=COMMAND_KEY,
             fix=f"copy the program that starts the executor to {start.script}",
         )
     if start.closed:
@@ -53,28 +76,51 @@ def check_start(case: Case) -> Iterator[Finding]:
 
 def _entrypoint(case: Case, start: Start) -> Iterator[Finding]:
     """Judge the entrypoint by its words, where it was not asked."""
-    if case.view.answers is not None or not start.entrypoint:
+    if case.view.answers is not None:
         return
-    fix = "ENTRYPOINT []; in layerwright.toml leave `entrypoint` out"
-    words = _words(start.entrypoint)
-    names = [word.rpartition("/")[2] for word in start.entrypoint if not word.startswith("-")]
+    fix = "ENTRYPOINT []; in layerwright.toml leave `entrypoint` and `entry_program` out"
+    level, what = _inherited(start.inherits) if start.inherits else _by_words(start.entrypoint)
+    if level == "unknown":
+        fix = "look with an engine: layerwright executor lint docker:NAME"
+    if what:
+        yield case.finding(kinds.ENTRYPOINT, level, what, "", key=ENTRYPOINT_KEY, fix=fix)
+
+
+def _inherited(base: str) -> tuple[Level, str]:
+    """What is known of the entrypoint of a base, by its name."""
+    if _SILENT_BASES.fullmatch(base):
+        return "note", ""
+    if _NVIDIA_BASES.match(base):
+        return (
+            "warning",
+            f"the entrypoint is that of {visible(base)[:120]}; NVIDIA's print a banner before what `cat` prints",
+        )
+    return (
+        "unknown",
+        f"whether the entrypoint of {visible(base)[:120]} prints something of its own is not known",
+    )
+
+
+def _by_words(entrypoint: Sequence[str]) -> tuple[Level, str]:
+    words = _words(entrypoint)
+    names = [word.rpartition("/")[2] for word in entrypoint if not word.startswith("-")]
     first, last = names[0] if names else "", names[-1] if names else ""
     if all(name in _QUIET for name in names):
-        return
-    shell = first in _SHELLS and any(re.fullmatch("-[a-z]*c[a-z]*", word) for word in start.entrypoint)
-    if shell and not any("$@" in word or "$*" in word for word in start.entrypoint):
-        what = f"the entrypoint is {words}: a shell's command takes no `cat FILE`"
-        yield case.finding(kinds.ENTRYPOINT, "error", what, "", fix=fix)
-    elif _VENDOR in names:
-        what = f"the entrypoint is {words}, which prints a banner before what `cat` prints"
-        yield case.finding(kinds.ENTRYPOINT, "error", what, "", fix=fix)
-    elif not shell and (last.rstrip("0123456789.") in _INTERPRETERS or last.endswith((".py", ".jar", ".js"))):
-        what = f"the entrypoint is {words}, which does not run `cat FILE` but reads it as its own arguments"
-        yield case.finding(kinds.ENTRYPOINT, "error", what, "", fix=fix)
-    else:
-        what = f"whether the entrypoint {words} runs `cat FILE` and prints nothing of its own is not known"
-        hint = "look with an engine: layerwright executor lint docker:NAME"
-        yield case.finding(kinds.ENTRYPOINT, "unknown", what, "", fix=hint)
+        return "note", ""
+    shell = first in _SHELLS and any(re.fullmatch("-[a-z]*c[a-z]*", word) for word in entrypoint)
+    if shell and not any("$@" in word or "$*" in word for word in entrypoint):
+        return "error", f"the entrypoint is {words}: a shell's command takes no `cat FILE`"
+    if _VENDOR in names:
+        return "error", f"the entrypoint is {words}, which prints a banner before what `cat` prints"
+    if not shell and (last.rstrip("0123456789.") in _INTERPRETERS or last.endswith((".py", ".jar", ".js"))):
+        return (
+            "error",
+            f"the entrypoint is {words}, which does not run `cat FILE` but reads it as its own arguments",
+        )
+    return (
+        "unknown",
+        f"whether the entrypoint {words} runs `cat FILE` and prints nothing of its own is not known",
+    )
 
 
 def check_answers(case: Case) -> Iterator[Finding]:

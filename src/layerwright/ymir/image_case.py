@@ -35,6 +35,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
     Attributes:
         entrypoint, command: as in its config.
+        inherits: the base whose entrypoint it has, where that is not known; empty when ``entrypoint`` says it all.
         script: the file that the command names, when it names one that can be looked for.
         script_state: what is known of it.
         closed: the path, of the script or a folder above it, that others may not read; empty when all may.
@@ -42,6 +43,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    inherits: str = ""
     script: str = ""
     script_state: str = "unknown"
     closed: str = ""

@@ -29,7 +29,15 @@ from layerwright.ymir.parameters import PARAMETERS_FILE, read_parameters
 from layerwright.ymir.reading import Document
 from layerwright.ymir.template_rules import check_template
 
-__all__ = ["KINDS", "ImageView", "Start", "judge_image", "template_folders", "wanted_files"]
+__all__ = [
+    "KINDS",
+    "ImageView",
+    "Start",
+    "judge_image",
+    "judge_start",
+    "template_folders",
+    "wanted_files",
+]
 
 
 def judge_image(view: ImageView, place: Placer | None = None) -> tuple[Finding, ...]:
@@ -44,6 +52,11 @@ def judge_image(view: ImageView, place: Placer | None = None) -> tuple[Finding, 
     found = [*check_start(case), *check_answers(case), *check_manifest(case), *unreadable]
     found += [*_templates(case, parameters), *_misplaced(case), *_closed(case)]
     return tuple(found)
+
+
+def judge_start(view: ImageView, place: Placer | None = None) -> tuple[Finding, ...]:
+    """What is wrong with how the image starts, and nothing else; arguments as for ``judge_image``."""
+    return tuple(check_start(Case(view, place)))
 
 
 def _closed(case: Case) -> Iterator[Finding]:

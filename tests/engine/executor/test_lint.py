@@ -141,6 +141,16 @@ def test_a_folder_of_templates(folder_command: Command) -> None:
     run = json.loads(sarif.out)["runs"][0]
     assert {one["ruleId"] for one in run["results"]} == {"LW-YMIR-DATE", "LW-YMIR-NUMBER", "LW-YMIR-MANIFEST"}
 
+    (folder / "Dockerfile").write_text(
+        "FROM nvidia/cuda:12.4.1-base-ubuntu22.04\nCMD bash /usr/bin/start.sh\n"
+    )
+    done = folder_command("executor", "lint", "exec", status=1)
+    assert (
+        "warning[LW-YMIR-ENTRYPOINT]: the entrypoint is that of nvidia/cuda:12.4.1-base-ubuntu22.04"
+        in done.out
+    )
+    assert "--> exec/Dockerfile:1" in done.out
+
     loose = folder_command.folder / "loose"
     loose.mkdir()
     (loose / "infer-template.yaml").write_text("a: 1\n", encoding="utf-8")

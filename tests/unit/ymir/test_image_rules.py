@@ -458,6 +458,20 @@ def test_entrypoints_by_their_words(entrypoint, found):
     assert codes(judge(start=Start(entrypoint=entrypoint, command=("bash", "/usr/bin/start.sh")))) == found
 
 
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("debian:bookworm", set()),
+        ("python:3.11-slim@sha256:00", set()),
+        ("nvidia/cuda:11.8.0-runtime-ubuntu22.04", {"warning ENTRYPOINT"}),
+        ("nvcr.io/nvidia/pytorch:24.01-py3", {"warning ENTRYPOINT"}),
+        ("registry.example.org/team/base:1", {"unknown ENTRYPOINT"}),
+    ],
+)
+def test_the_entrypoint_of_a_base(base, found):
+    assert codes(judge(start=Start(inherits=base, command=("bash", "/usr/bin/start.sh")))) == found
+
+
 def test_an_image_that_runs_nothing():
     assert codes(judge(start=Start())) == {"error COMMAND"}
 
