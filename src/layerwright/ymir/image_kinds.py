@@ -229,7 +229,7 @@ ENTRYPOINT = Kind(
     why="Everything the platform does with an image goes through its entrypoint: reading its files as well as "
     "starting it. An entrypoint that is an interpreter takes `cat` for the name of a script; one in the shell's form "
     "takes no arguments; NVIDIA's prints a banner.",
-    evidence="The entrypoint in the image's config; without an engine its program is not run.",
+    evidence="The entrypoint in the image's config or its Dockerfile; without an engine its program is not run.",
     repair="ENTRYPOINT [] in a Dockerfile; in layerwright.toml leave `entrypoint` out.",
 )
 COMMAND = Kind(
