@@ -38,7 +38,8 @@ this order.
 **Parents.** A child inherits `python`, `platforms`, `accelerator`, `gpu_arch`, `without`, `timezone`, `env`, `labels`,
 `writable`, `workdir`, `entrypoint`, `command` and how `run` starts it; its parent's values count for more than
 `[defaults]`. What the parent installs or copies is in the layers below, so `packages`, `apt`, `components`, `models`,
-`copy`, `run` and `smoke` are not repeated, and of `[defaults]` only `smoke` and `constraints` apply to a child again.
+`sources`, `copy`, `run`, `tests` and `smoke` are not repeated, and of `[defaults]` only `smoke` and `constraints` apply
+to a child again.
 `role`, `name`, `tags`, `prereleases`, `exclude-newer`, `bytecode` and `sealed` are each image's own. Once a parent has
 packages, its children have its Python. Another toolkit than the parent's installs the parent's other components again.
 

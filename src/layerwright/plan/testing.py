@@ -5,13 +5,13 @@ from msgspec import Struct
 from layerwright.guest import test_judge
 from layerwright.plan.steps import RunCommand, RunTests
 
-__all__ = ["ALLOWED_LABEL", "Verdict", "judged_command", "judged_words", "read_verdict"]
+__all__ = ["ALLOWED_LABEL", "LONGEST_VERDICT", "Verdict", "judged_command", "judged_words", "read_verdict"]
 
 ALLOWED_LABEL = "dev.layerwright.tests.allowed"
 """Label of images whose tests may fail: their names, as a list in JSON."""
 
 _BEGINS = "--- layerwright: verdict ---"
-_LONGEST = 4 << 20
+LONGEST_VERDICT = 4 << 20
 """Bytes at the end of a log that are looked at: a verdict names every failing test."""
 
 
@@ -60,7 +60,7 @@ def read_verdict(log: str, data: bytes) -> Verdict | None:
         log: the log's file in the image.
         data: its bytes, or the last of them.
     """
-    lines = data[-_LONGEST:].decode("utf-8", "replace").splitlines()
+    lines = data[-LONGEST_VERDICT:].decode("utf-8", "replace").splitlines()
     places = [place for place, line in enumerate(lines) if line == _BEGINS]
     if not places:
         return None

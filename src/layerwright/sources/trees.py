@@ -132,13 +132,7 @@ class GitTrees:
         address = address_of(source.git, self.root)
         git = Git(host=self.host, local=address.startswith("file:"))
         checkout = checkout_of(source.checkout, self.root)
-        if self.offline and not git.local and (checkout is None or not is_commit(source.rev)):
-            raise NetworkError(
-                f"{source.name}: {source.git} must be asked what {source.rev} is, but --offline forbids the network",
-                where=source.location,
-                hint="lock once with the network; or write the commit for `rev`, and name a `checkout`",
-            )
-        commit = source.rev if is_commit(source.rev) else self._commit(git, source, address)
+        commit = source.rev if is_commit(source.rev) else self._commit(git, source, address, checkout)
         tree = LockedTree(name=source.name, git=source.git, rev=source.rev, commit=commit)
         if not source.submodules:
             return (tree,)
@@ -147,8 +141,18 @@ class GitTrees:
         )
         return (tree, *below)
 
-    def _commit(self, git: Git, source: Source, address: str) -> str:
+    def _commit(self, git: Git, source: Source, address: str, checkout: Path | None) -> str:
+        """What a revision means to the repository; offline, to the user's clone of it."""
         rev = source.rev
+        if self.offline and not git.local:
+            if checkout is None:
+                raise NetworkError(
+                    f"{source.name}: {source.git} must be asked what {rev} is, but --offline forbids the network",
+                    where=source.location,
+                    hint="lock once with the network, or name a clone of it: checkout = …",
+                )
+            address = checkout.as_uri()
+            git = Git(host=self.host, local=True)
         names = (rev,) if rev.startswith("refs/") else (f"refs/tags/{rev}", f"refs/heads/{rev}")
         asked = [name for one in names for name in (f"{one}^{{}}", one)]  # what an annotated tag means, first
         try:

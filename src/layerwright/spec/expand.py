@@ -309,6 +309,7 @@ class _Expansion:
         packages = adds.every(lambda part: part.packages)
         base = self._base(draft, python, parent)
         self._check_parent(draft, python, platform, parent)
+        self._check_places(draft, adds)
         self._check_system(draft, parent.root if parent else base, self._accelerator(draft, above))
         if packages and not python:
             self._reader.fault(
@@ -437,6 +438,29 @@ class _Expansion:
                 draft.own.place(lambda part: part.platform, "platforms"),
                 f"{draft.name!r} is for {platform}, but its parent {above.name!r} for {above.platform}",
             )
+
+    def _check_places(self, draft: _Draft, adds: Combined) -> None:
+        """Nothing that an image is given twice may go to one place."""
+        trees = [
+            (use.to.rstrip("/"), (*part.path, "sources", place, "to"))
+            for part in adds.parts
+            for place, use in enumerate(part.table.sources)
+        ]
+        logs = [
+            (file, (*part.path, "tests", place, key))
+            for part in adds.parts
+            for place, test in enumerate(part.table.tests)
+            for key, file in (("log", test.log), ("junit", value_or(test.junit, "")))
+            if file and (key == "log" or file != test.log)  # one that is both is told by itself
+        ]
+        for what, found in (("source trees go", trees), ("tests write", logs)):
+            seen = set[str]()
+            for place, path in found:
+                if place in seen:
+                    self._reader.fault(
+                        path, f"{draft.name!r}: two {what} to {place}", "give each its own place"
+                    )
+                seen.add(place)
 
     def _check_system(self, draft: _Draft, root: Base, accelerator: Accelerator) -> None:
         what, hint = refused_system(accelerator, root)

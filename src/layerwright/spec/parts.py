@@ -345,6 +345,9 @@ class Reader:
         for key, file in (("log", item.log), ("junit", junit)):
             if file and (file.endswith("/") or not PurePosixPath(file).name or ".." in file.split("/")):
                 self.fault((*path, key), f"{file!r} is not a file's path", 'such as: "/home/ut_output.txt"')
+        for position, name in enumerate(item.allow):
+            if "\n" in name:
+                self.fault((*path, "allow", position), f"{name!r} is no test's name: it has a line end")
         if junit == item.log:
             self.fault((*path, "junit"), f"log and junit are one file, {junit!r}", "give each its own")
         if command is None:

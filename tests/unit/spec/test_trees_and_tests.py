@@ -68,6 +68,21 @@ def test_what_is_said_arrives() -> None:
             "images.dev.tests[0].secrets[0]",
         ),
         ('tests = [{ script = "x" }]', "missing key 'log'", "images.dev.tests[0]"),
+        (
+            'sources = [{ source = "pytorch", to = "/a" }, { source = "pytorch", to = "/a/", git = true }]',
+            "'dev': two source trees go to /a",
+            "images.dev.sources[1].to",
+        ),
+        (
+            'tests = [{ script = "x", log = "/l" }, { script = "y", log = "/k", junit = "/l" }]',
+            "'dev': two tests write to /l",
+            "images.dev.tests[1].junit",
+        ),
+        (
+            'tests = [{ script = "x", log = "/l", allow = ["a\\nb"] }]',
+            "'a\\nb' is no test's name",
+            "images.dev.tests[0].allow[0]",
+        ),
     ],
 )
 def test_what_an_image_cannot_say(text: str, what: str, key: str) -> None:

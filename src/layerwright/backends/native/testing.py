@@ -12,10 +12,10 @@ from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import BuildError
 from layerwright.layers import scan_tree, tree_layer
 from layerwright.plan.steps import RunTests
-from layerwright.plan.testing import judged_command, read_verdict
+from layerwright.plan.testing import LONGEST_VERDICT, judged_command, read_verdict
 from layerwright.sandbox.rootfs import Rootfs
 
-__all__ = ["run_tests"]
+__all__ = ["end_of", "run_tests"]
 
 
 def run_tests(
@@ -30,12 +30,19 @@ def run_tests(
     with executed(workshop, command, trees, base, task, what="tests of the build") as rootfs:
         results = [_kept(workshop, rootfs, step, path) for path in step.kept]
         log = rootfs.find(step.log)
-        verdict = read_verdict(step.log, log.read_bytes()) if log is not None else None
+        verdict = read_verdict(step.log, end_of(log)) if log is not None else None
     if verdict is None:
         raise BuildError(f"the tests left no verdict in {step.log}", where=step.location)
     layers = tuple(layer for result in results for layer in result.layers)
     written = sum(result.bytes_written for result in results)
     return replace(results[0], layers=layers, bytes_written=written, verdict=verdict)
+
+
+def end_of(log: Path) -> bytes:
+    """As much of a log as a verdict may take."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LONGEST_VERDICT))
+        return file.read()
 
 
 def _kept(workshop: Workshop, rootfs: Rootfs, step: RunTests, path: str) -> NodeResult:
