@@ -93,7 +93,7 @@ def _inherited(base: str) -> tuple[Level, str]:
     if _NVIDIA_BASES.match(base):
         return (
             "warning",
-            f"the entrypoint is that of {visible(base)[:120]}; most of NVIDIA's print a banner before what `cat` prints",
+            f"the entrypoint is that of {visible(base)[:120]}; most of NVIDIA's print a banner before what they run",
         )
     return (
         "unknown",
