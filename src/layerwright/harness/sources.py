@@ -230,6 +230,8 @@ def _text(file: Path) -> bytes:
 def _coco_files(folder: Path) -> tuple[Path, ...]:
     """COCO documents of a folder: beside the pictures, or in ``annotations`` as COCO's own archive has them."""
     found = sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")])
+    # COCO's own archive has key points and captions of the same pictures beside them.
+    found = [file for file in found if file.name.startswith("instances_")] or found
     return tuple(file for file in found if b'"categories"' in _text(file) and b'"images"' in _text(file))
 
 

@@ -185,7 +185,7 @@ def test_what_a_killed_harness_left_is_ended(executors: Make, tmp_path: Path) ->
 
 def test_torture(executors: Make) -> None:
     table = executors("docker").run(
-        "--torture", "--param", "steps=4", "--param", "pause=0.15", mode="hungry"
+        "--torture", "--param", "steps=8", "--param", "pause=0.05", mode="hungry"
     ).json()  # fmt: skip
     rows = {row["name"]: row for row in table["rows"]}
     assert {row["shown"] for row in rows.values()} == {"passed"}, table

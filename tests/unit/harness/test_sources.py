@@ -55,6 +55,7 @@ def test_coco_as_its_own_archive_has_it(tmp_path: Path) -> None:
     pictures(tmp_path, "images/train2017/a.png", "images/val2017/b.png")
     coco(tmp_path / "annotations/instances_train2017.json", "a.png")
     coco(tmp_path / "annotations/instances_val2017.json", "b.png")
+    coco(tmp_path / "annotations/person_keypoints_val2017.json", "not there.png")
     data = load_data(DataSource(path=tmp_path), training=True)
     assert [Path(one.source).name for one in data.dataset.training] == ["a.png"]
     assert [Path(one.source).name for one in data.dataset.validation] == ["b.png"]
