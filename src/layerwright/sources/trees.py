@@ -70,6 +70,8 @@ class Git:
         env = uv_environment(self.host) | {"GIT_OPTIONAL_LOCKS": "0", "GIT_PROTOCOL_FROM_USER": "0"}
         if self.local:
             env.pop("GIT_PROTOCOL_FROM_USER")
+        if "SUDO_UID" in self.host.variables:  # whose folders git lets root read
+            env["SUDO_UID"] = self.host.variables["SUDO_UID"]
         return run(argv, cwd=folder, env=env, timeout=timeout).text
 
     def fetch(self, folder: Path, commit: str, *options: str) -> None:
