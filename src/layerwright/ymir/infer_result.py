@@ -336,8 +336,8 @@ class _Reader:
                 "fine",
                 "3.3",
                 f"{where}.score",
-                f"the score is {number:g}; the platform takes it, and its sliders go from 0 to 1",
-                "write a probability",
+                f"the score is {number:g}, which the platform takes as it is",
+                "write a probability, from 0 to 1",
                 kind="score range",
             )
         return number

@@ -33,8 +33,8 @@ def test_the_most() -> None:
     request = asked(
         "app", "--task", "mining+infer", "--data", "/pets", "--format", "voc", "--validation", "more", "--classes",
         "cat, dog,", "--limit", "5", "--param", "a=1", "--param", "b=x=y", "--model", "m", "--stage", "s",
-        "--topk", "3", "--gpus", "2,5", "--object-type", "4", "--user", "1:2", "--protocol", "1.0.0", "--old-codes", "--poll", "1.5",
-        "--timeout", "9", "--work", "w", "--engine", "podman",
+        "--topk", "3", "--gpus", "2,5", "--object-type", "4", "--user", "1:2", "--protocol", "1.0.0", "--old-codes",
+        "--poll", "1.5", "--timeout", "9", "--work", "w", "--engine", "podman",
     )  # fmt: skip
     assert (request.task, request.also_infer) == ("mining", True)
     assert request.data.class_names == ("cat", "dog")
