@@ -38,6 +38,7 @@ _SETTINGS: Final = (
     "init.defaultBranch=main",
     "protocol.ext.allow=never",
 )
+_BRANCHES: Final = "+refs/heads/*:refs/remotes/origin/*"
 _CALLERS: Final = ("FETCH_HEAD", "ORIG_HEAD", "description", "hooks", "logs")
 """What git writes beside a commit of when and by whom it was fetched."""
 
@@ -81,23 +82,13 @@ class Git:
             ProcessError: it cannot be had.
         """
         try:
-            self.ask(
-                folder,
-                "fetch",
-                "--quiet",
-                "--depth=1",
-                "--no-tags",
-                *options,
-                "origin",
-                commit,
-                timeout=_SECONDS,
-            )
+            words = ("--quiet", "--depth=1", "--no-tags", *options, "origin", commit)
+            self.ask(folder, "fetch", *words, timeout=_SECONDS)
         except ProcessError as error:
             try:
                 self.ask(
-                    folder, "fetch", "--quiet", "--tags", *options, "origin", "+refs/heads/*:refs/heads/*",
-                    timeout=_SECONDS,
-                )  # fmt: skip
+                    folder, "fetch", "--quiet", "--tags", *options, "origin", _BRANCHES, timeout=_SECONDS
+                )
                 self.ask(folder, "cat-file", "-e", f"{commit}^{{commit}}")
             except ProcessError:
                 raise error from None

@@ -277,6 +277,30 @@ def test_f03_engines_get_the_files_alone(
     assert f'git = "{daemon}/kineto.git"' in lock
 
 
+def test_f03_a_server_that_gives_no_single_commits(workplace: Workplace, daemon: str, tmp_path: Path) -> None:
+    """As those of git's first protocol: all branches are fetched, then."""
+    copy = workplace.repositories.clone("vision", tmp_path / "copy")
+    (copy / "between.txt").write_text("between", encoding="utf-8")
+    commit = commit_all(copy, "between")
+    (copy / "after.txt").write_text("after", encoding="utf-8")
+    commit_all(copy, "after")
+    git(copy, "push", "--quiet", "origin", "main")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text("[protocol]\nversion = 0\n", encoding="utf-8")
+    source = workplace.source("vision", commit).replace(
+        str(workplace.repositories.path("vision")), f"{daemon}/vision.git"
+    )
+    for more in ("", ", git = true"):
+        workplace.write(source + uses("vision", more=more))
+        archive = tmp_path / "saved.tar"
+        workplace.command.changed(home=home)("build", "--output", f"docker-archive:{archive}")
+        names = {member.name for member in members_of(tars_of(archive))}
+        assert "home/vision/between.txt" in names
+        assert "home/vision/after.txt" not in names
+        assert ("home/vision/.git/HEAD" in names) is bool(more)
+
+
 def test_f03_a_submodule_cannot_read_this_machine(workplace: Workplace, daemon: str, tmp_path: Path) -> None:
     """A server's repository that names a folder of the builder's as a submodule is refused by git."""
     copy = workplace.repositories.clone("vision", tmp_path / "copy")
