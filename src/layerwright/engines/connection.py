@@ -161,7 +161,7 @@ class Connection:
                 data = bytearray()
                 while len(data) <= BODY_LIMIT and (more := near.recv(1 << 16)):
                     data += more
-                answer = _read_answer(data)
+                answer = _read_answer(data, method)
             except (OSError, ValueError) as error:
                 raise lost(self._endpoint, error, what, self._silence) from error
         if len(answer.body) > BODY_LIMIT or len(data) > BODY_LIMIT:
@@ -169,8 +169,13 @@ class Connection:
         return answer
 
 
-def _read_answer(data: bytes | bytearray) -> Answer:
+def _read_answer(data: bytes | bytearray, method: str) -> Answer:
     """Take an answer apart.
+
+    Args:
+        data: all that came.
+        method: of the request. An answer to HEAD tells the length that GET would have and brings nothing of it
+            (RFC 9110, section 9.3.2); Docker does so when a path is not in the container.
 
     Raises:
         ValueError: it is no answer, or not all of one.
@@ -182,6 +187,8 @@ def _read_answer(data: bytes | bytearray) -> Answer:
         raise ValueError("the connection ended too early" if not end else "this is no HTTP")
     headers = {name.strip().lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
     length = headers.get("content-length")
+    if method == "HEAD":
+        return Answer(status=int(status[:3]), headers=headers, body=b"")
     if "transfer-encoding" in headers or (length is not None and int(length) > len(body)):
         raise ValueError("the answer is not whole")
     return Answer(status=int(status[:3]), headers=headers, body=body)

@@ -132,3 +132,22 @@ def test_a_question_and_its_answer(tmp_path: Path) -> None:
         found = connection.request("POST", "/images/x/tag?repo=y")
     assert (found.status, found.headers["api-version"], found.message) == (404, "1.41", "no it")
     assert heard == [b"POST /images/x/tag?repo=y HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"]
+
+
+def test_an_answer_to_head_has_a_length_and_no_body(tmp_path: Path) -> None:
+    def answer(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 125\r\n\r\n")
+
+    with playing(tmp_path / "sock", answer) as connection:
+        got = connection.request("HEAD", "/containers/1/archive?path=/img-man")
+    assert (got.status, got.body) == (404, b"")
+
+
+def test_an_answer_to_get_that_is_cut_off_is_none(tmp_path: Path) -> None:
+    def answer(near: socket.socket) -> None:
+        near.recv(1 << 16)
+        near.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 125\r\n\r\n{}")
+
+    with playing(tmp_path / "sock", answer) as connection, pytest.raises(EngineError, match="not whole"):
+        connection.request("GET", "/info")
