@@ -72,8 +72,9 @@ def evaluate(
             mask = None if found_masks is None else found_masks[image][index]
             answer = _annotation(len(answers) + 1, image, box, best[index], mask)
             answers.append({**answer, "score": float(each.scores[index])})
-    if not truth:
-        return {"ap": 0.0, "ap50": 0.0, "recall": 0.0}
+    if not truth:  # COCO's judge wants something to measure against
+        nothing = {"ap": 0.0, "ap50": 0.0, "recall": 0.0}
+        return nothing if masks is None else {**nothing, **{f"mask_{name}": 0.0 for name in nothing}}
     document = COCO()
     document.dataset = {
         "info": {},

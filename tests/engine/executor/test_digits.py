@@ -167,6 +167,8 @@ def test_it_learns_and_finds_masks(digits: Command, segmenter: Any) -> None:
 
 
 FEW = """
+import torch
+torch.set_num_threads(1)
 from digits import scenes
 from digits.detector import DigitDetector
 from digits.training import Example, measure, train
