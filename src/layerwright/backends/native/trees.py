@@ -4,7 +4,8 @@ from layerwright.backends.native.files import write_blob
 from layerwright.backends.native.results import NodeResult
 from layerwright.backends.native.workshop import Workshop
 from layerwright.core.errors import NetworkError
-from layerwright.layers import scan_tree, tree_layer
+from layerwright.layers import scan_tree, tar_to_layer
+from layerwright.layers.tree import emit_tree_tar
 from layerwright.plan.steps import CopySource
 from layerwright.sources.trees import address_of, checkout_of, put_tree
 
@@ -33,5 +34,6 @@ def copy_source(workshop: Workshop, step: CopySource) -> NodeResult:
         return write_blob(
             workshop,
             f"layerwright: source {step.name} {step.rev} {step.to}",
-            lambda out: tree_layer(scan, to=step.to, out=out),
+            # Gigabytes of text, as a rule: compressed, though another zlib gives another blob of the same tar.
+            lambda out: tar_to_layer(emit_tree_tar(scan, to=step.to), out),
         )
