@@ -70,9 +70,11 @@ def start_model(cfg: Any, names: list[str], masks: bool) -> DigitDetector:
     return detector
 
 
-def examples_of(cfg: Any, names: list[str]) -> tuple[list[Example], list[Example]]:
+def examples_of(cfg: Any, names: list[str], masks: bool) -> tuple[list[Example], list[Example]]:
     """What to train on and what to measure with."""
     form = str(cfg.param.get("export_format") or "")
+    if masks and "coco" not in form.lower():
+        raise parameters.ParameterError(f"export_format is {form!r}: masks need seg-coco:raw")
     training = read_examples(DatasetType.TRAINING, form, names)
     if not training:
         raise DatasetError("there is no training picture that can be read")
@@ -96,7 +98,7 @@ def run_training(cfg: Any) -> None:
     if not names:
         raise DatasetError("class_names is empty")
     masks = object_type(cfg) == INSTANCES
-    training, validation = examples_of(cfg, names)
+    training, validation = examples_of(cfg, names, masks)
     detector = start_model(cfg, names, masks)
     util.write_ymir_monitor_process(cfg, "training", 1.0, YmirStage.PREPROCESS)
     print(f"{len(training)} pictures to train on, {len(validation)} to measure with", flush=True)

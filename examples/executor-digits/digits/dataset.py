@@ -109,8 +109,11 @@ def read_examples(kind: DatasetType, export_format: str, names: Sequence[str]) -
         if picture is None:
             print(f"broken picture, left out: {asset}", flush=True)
             continue
-        masks = None
-        if form == "coco":
+        boxes, labels = [], []
+        masks = np.zeros((0, *picture.shape), dtype=bool) if form == "coco" else None
+        if not annotation:
+            print(f"no annotation, taken as empty: {asset}", flush=True)
+        elif form == "coco":
             coco = coco or CocoFile(annotation, names)
             boxes, labels, masks = coco.of(asset, picture.shape)
         elif form == "ark":

@@ -18,12 +18,18 @@ def read_picture(path: str | Path) -> np.ndarray | None:
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("L"))
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for truncated and foreign files
+    except Exception:  # noqa: BLE001 - decoders raise whatever they meet, from OSError to struct.error
         return None
 
 
-def fit(picture: np.ndarray, size: int) -> tuple[np.ndarray, float]:
-    """A picture in the upper left corner of a square of 0 to 1, and the factor it was scaled by."""
+def fit(picture: np.ndarray, size: int, padding: float | None = None) -> tuple[np.ndarray, float]:
+    """A picture in the upper left corner of a square of 0 to 1, and the factor it was scaled by.
+
+    Args:
+        picture: grey levels from 0 to 255, or colours, which become grey.
+        size: side of the square.
+        padding: of the rest of the square; the picture's mean when absent.
+    """
     if picture.ndim == 3:
         picture = picture.mean(-1)
     height, width = picture.shape
@@ -31,7 +37,8 @@ def fit(picture: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     if scale != 1:
         new = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = np.asarray(Image.fromarray(picture.astype(np.uint8)).resize(new, Image.Resampling.BILINEAR))
-    square = np.full((size, size), float(picture.mean()) / 255, dtype=np.float32)
+    rest = float(picture.mean()) / 255 if padding is None else padding
+    square = np.full((size, size), rest, dtype=np.float32)
     square[: picture.shape[0], : picture.shape[1]] = picture / 255.0
     return square, scale
 

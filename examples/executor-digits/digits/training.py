@@ -64,9 +64,7 @@ class _Set:
                 whole = np.zeros(example.picture.shape[:2], dtype=np.uint8)
                 if example.masks is not None and len(example.masks):
                     whole = example.masks.any(0).astype(np.uint8) * 255
-                self.ink.append(
-                    (fit(whole, size)[0] > 0.5).astype(np.float32) if whole.any() else whole * 0.0
-                )
+                self.ink.append((fit(whole, size, padding=0.0)[0] > 0.5).astype(np.float32))
 
     def batch(
         self, chosen: Sequence[int], rng: np.random.Generator, size: int, classes: int
@@ -152,7 +150,7 @@ def train(
 
 
 def measure(detector: DigitDetector, examples: Sequence[Example], batch: int = 64) -> dict[str, float]:
-    """The detector's average precision on examples (see `evaluate`)."""
+    """The detector's average precision on examples (see `evaluate`); one with masks needs examples with masks."""
     found, inks = [], []
     for at in range(0, len(examples), batch):
         pictures = [example.picture for example in examples[at : at + batch]]
@@ -163,13 +161,11 @@ def measure(detector: DigitDetector, examples: Sequence[Example], batch: int = 6
         else:
             found.extend(detector.detect(pictures))
     masks = [example.masks for example in examples] if detector.net.masks else None
-    if masks is not None and any(each is None for each in masks):
-        masks = None
     return evaluate(
         [example.boxes for example in examples],
         [example.labels for example in examples],
         found,
         len(detector.names),
         masks,
-        inks if masks is not None else None,
+        inks if detector.net.masks else None,
     )

@@ -167,6 +167,7 @@ def test_it_learns_and_finds_masks(digits: Command, segmenter: Any) -> None:
 
 
 FEW = """
+import numpy as np
 import torch
 torch.set_num_threads(1)
 from digits import scenes
@@ -175,16 +176,33 @@ from digits.training import Example, measure, train
 for kinds in ((0, 0, 1), (1, 0, 0)):  # only crowded scenes, only empty ones
     made = scenes.many(scenes.Digits(), 17, kinds, 1)
     examples = [Example(each.picture, each.boxes, each.classes, each.masks) for each in made]
-    for count in (1, 2, 16, 17):
-        for epochs in (1, 3, 5):
+    # Pictures of other forms: wide with digits at its left, high without any.
+    wide = np.pad(made[0].picture, ((0, 0), (0, 70)))
+    examples[0] = Example(wide, made[0].boxes, made[0].classes, np.pad(made[0].masks, ((0, 0), (0, 0), (0, 70))))
+    examples[1] = Example(wide.T, np.zeros((0, 4)), np.zeros(0, int), np.zeros((0, *wide.T.shape), bool))
+    for count in (1, 17):
+        for epochs in (1, 5):
             detector = DigitDetector.new(scenes.NAMES, width=8, masks=True)
             assert len(list(train(detector, examples[:count], epochs))) == epochs
     assert 0 <= measure(detector, examples)["mask_ap50"] <= 1
+    detector.threshold = 0.0
+    for example, (found, masks) in zip(examples, detector.segment([each.picture for each in examples])):
+        assert masks.shape == (len(found), *example.picture.shape)
 """
 
 
 def test_few_pictures_and_empty_ones_are_enough_to_train(digits: Command) -> None:
     digits("run", "digits", "python", "-c", FEW, timeout=120)
+
+
+def test_every_form_of_annotations_trains_alike(digits: Command) -> None:
+    logs = set()
+    for form in ("ark", "voc", "seg-coco"):
+        more = ("--limit", "20", "--param", "epochs=2", "--param", f"export_format={form}:raw")
+        run(digits, "training", f"form-{form}", *more)
+        logs.add((digits.folder / f"form-{form}" / "out/ymir-executor-out.log").read_text(encoding="utf-8"))
+    assert len(logs) == 1
+    assert "20 pictures to train on, 20 to measure with" in logs.pop()
 
 
 def test_a_parameter_out_of_its_range_is_named(digits: Command) -> None:
