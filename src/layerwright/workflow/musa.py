@@ -41,9 +41,9 @@ from layerwright.workflow.session import Session, read_locked, read_spec
 
 __all__ = ["Built", "build_order", "emit_order"]
 
-PYTORCH_VARIABLE: Final = "PYTORCH_REPO_ROOT_PATH"
-VISION_VARIABLE: Final = "TORCH_VISION_REPO_ROOT_PATH"
-UNKNOWN: Final = "0" * 64
+_PYTORCH_VARIABLE: Final = "PYTORCH_REPO_ROOT_PATH"
+_VISION_VARIABLE: Final = "TORCH_VISION_REPO_ROOT_PATH"
+_UNKNOWN: Final = "0" * 64
 """In the spec, in place of the digest of a file that could not be had: its image is not built."""
 _BACKENDS: Final[tuple["Backend", ...]] = ("docker", "podman", "native")
 
@@ -134,8 +134,8 @@ def _outputs(session: Session, order: Order, backend: Backend) -> tuple[str, ...
 
 def _read(session: Session, order: Order) -> Request:
     start = str(session.start.absolute())
-    pytorch = find_checkout(session, PYTORCH_VARIABLE, "pytorch")
-    vision = find_checkout(session, VISION_VARIABLE, "vision")
+    pytorch = find_checkout(session, _PYTORCH_VARIABLE, "pytorch")
+    vision = find_checkout(session, _VISION_VARIABLE, "vision")
     places = Places(
         folder=start,
         pytorch=str(pytorch.folder) if pytorch.named else "",
@@ -187,7 +187,7 @@ def _digests(
             failed.update({variant_name(image): error for error in lacks[:1]})
         if len(failed) == len(images):
             raise next(iter(missing.values()))
-        digests |= dict.fromkeys(missing, UNKNOWN)
+        digests |= dict.fromkeys(missing, _UNKNOWN)
     return digests
 
 
@@ -195,15 +195,15 @@ def _with_checkouts(session: Session, request: Request) -> Request:
     """The request with the checkouts that are there, or are now."""
     match request:
         case BaseRequest():
-            found = find_checkout(session, PYTORCH_VARIABLE, "pytorch")
+            found = find_checkout(session, _PYTORCH_VARIABLE, "pytorch")
             return replace(
                 request, checkout=make_checkout(session, found, git=PYTORCH, tag=request.pytorch_tag)
             )
         case ImageRequest(role="dev"):
-            found = find_checkout(session, VISION_VARIABLE, "vision")
+            found = find_checkout(session, _VISION_VARIABLE, "vision")
             return replace(request, vision=make_checkout(session, found, git=VISION, tag=request.vision_tag))
         case AllRequest():
-            found = find_checkout(session, VISION_VARIABLE, "vision")
+            found = find_checkout(session, _VISION_VARIABLE, "vision")
             dev = next(one for one in request.variants if one.role == "dev")
             folder = make_checkout(session, found, git=VISION, tag=dev.vision_tag)
             variants = [replace(one, vision=folder) if one.role == "dev" else one for one in request.variants]
@@ -261,7 +261,7 @@ def _check_prepared(session: Session, order: Order, file: Path, folder: Path) ->
     from layerwright.workflow.session import lock_beside  # noqa: PLC0415 - start-up
 
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise wrong_option(
             "--no_prepare",
@@ -320,14 +320,15 @@ def _tell(session: Session, order: Order, request: Request) -> None:
                 message="-v/--python_version is for release images: a development image has the Python of its base"
             )
         )
-    for python, ubuntu in {
+    pairs = {
         (one.python, one.ubuntu)
         for one in (request, *_images(request))
         if isinstance(one, BaseRequest | ImageRequest)
         and one.ubuntu
         and one.python
         and one.interpreter is None
-    }:
+    }
+    for python, ubuntu in sorted(pairs):
         release = recorded().release(ubuntu)
         if release is not None and python not in release.python:
             session.reporter(
