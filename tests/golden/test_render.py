@@ -7,7 +7,8 @@ import pytest
 
 from layerwright.backends.docker.portable import write_portable
 from layerwright.lock import read_lock
-from layerwright.plan.build import make_plan, tree_requests
+from layerwright.plan.build import make_plan
+from layerwright.plan.trees import tree_requests
 from layerwright.spec.parse import parse_spec
 
 FOLDER = Path(__file__).parent / "render"

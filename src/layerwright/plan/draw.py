@@ -23,7 +23,7 @@ from layerwright.plan.steps import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from layerwright.plan.build import TreeRequest
+    from layerwright.plan.trees import TreeRequest
 
 __all__ = ["GRAPH_FORMATS", "Sent", "draw_graph", "plan_to_json", "plan_to_lines"]
 
@@ -84,7 +84,7 @@ def _step_to_json(node: Node, sent: "Mapping[TreeRequest, Sent]") -> dict[str, o
 
 def _taken(node: Node, sent: "Mapping[TreeRequest, Sent]") -> Sent | None:
     """What a step takes of the project's files; None for steps that take none."""
-    from layerwright.plan.build import TreeRequest  # noqa: PLC0415 - start-up
+    from layerwright.plan.trees import TreeRequest  # noqa: PLC0415 - start-up
 
     match node.step:
         case CopyTree(source=source, exclude=exclude):

@@ -7,8 +7,9 @@ from typing import Any
 from layerwright.backends.base import Outcome
 from layerwright.core.errors import UsageError
 from layerwright.lock.model import Lock
-from layerwright.plan.build import TreeRequest, make_plan
+from layerwright.plan.build import make_plan
 from layerwright.plan.steps import Plan
+from layerwright.plan.trees import TreeRequest
 from layerwright.spec.model import Spec
 from layerwright.workflow.accounts import note_secrets, tell_insecure
 from layerwright.workflow.fresh import fresh_lock

@@ -14,7 +14,7 @@ from layerwright import __version__
 from layerwright.workflow.session import Session, lock_beside
 
 if TYPE_CHECKING:
-    from layerwright.plan.build import TreeRequest
+    from layerwright.plan.trees import TreeRequest
     from layerwright.workflow.start import Start
 
 __all__ = ["recall", "recall_start", "remember"]
@@ -71,7 +71,7 @@ def _recall(session: Session, images: Sequence[str]) -> dict[str, Any] | None:
 
 def _same_trees(session: Session, root: str, trees: Sequence[Sequence[Any]]) -> bool:
     from layerwright.core.errors import LayerwrightError  # noqa: PLC0415 - start-up
-    from layerwright.plan.build import TreeRequest  # noqa: PLC0415 - start-up
+    from layerwright.plan.trees import TreeRequest  # noqa: PLC0415 - start-up
     from layerwright.workflow.scans import file_digests, tree_state  # noqa: PLC0415 - start-up
 
     with file_digests(session) as cache:

@@ -7,8 +7,9 @@ from layerwright.core.errors import UsageError
 from layerwright.host.environment import HostEnvironment
 from layerwright.lock.freshness import outdated_cells
 from layerwright.lock.model import Lock
-from layerwright.plan.build import TreeRequest, make_plan, tree_requests
+from layerwright.plan.build import make_plan
 from layerwright.plan.steps import Plan
+from layerwright.plan.trees import TreeRequest, tree_requests
 from layerwright.sources.local import LocalInputs
 from layerwright.spec.model import Spec
 from layerwright.workflow.scans import tree_state

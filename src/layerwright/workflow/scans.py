@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerwright.host.environment import HostEnvironment
-from layerwright.plan.build import TreeRequest
+from layerwright.plan.trees import TreeRequest
 from layerwright.workflow.session import Session
 
 if TYPE_CHECKING:

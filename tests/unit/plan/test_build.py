@@ -8,9 +8,10 @@ from msgspec import structs
 from layerwright.core.errors import UsageError
 from layerwright.guest import ENTRY_PATH
 from layerwright.lock.model import Deb, Lock, LockedBase, LockedCell, LockedSource, LockedWheel
-from layerwright.plan.build import TreeRequest, make_plan, tree_requests
+from layerwright.plan.build import make_plan
 from layerwright.plan.draw import plan_to_json, plan_to_lines
 from layerwright.plan.steps import BuildWheel, InstallWheels, RunCommand, SetConfig
+from layerwright.plan.trees import TreeRequest, tree_requests
 from layerwright.spec.parse import parse_spec
 from support.change import replace
 

@@ -5,8 +5,9 @@ import tree_sitter
 import tree_sitter_bash
 
 from layerwright.lock.model import Lock, LockedBase, LockedCell, LockedComponent
-from layerwright.plan.build import image_env, make_plan
+from layerwright.plan.build import make_plan
 from layerwright.plan.components import archive_name, component_command
+from layerwright.plan.config import image_env
 from layerwright.plan.draw import plan_to_json
 from layerwright.plan.nodes import make_node
 from layerwright.plan.steps import MountedFile, Node, RunCommand

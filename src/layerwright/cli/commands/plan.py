@@ -9,8 +9,8 @@ from layerwright.cli.context import Context
 from layerwright.cli.parsers import Commands
 
 if TYPE_CHECKING:
-    from layerwright.plan.build import TreeRequest
     from layerwright.plan.draw import Sent
+    from layerwright.plan.trees import TreeRequest
 
 __all__ = ["add"]
 
