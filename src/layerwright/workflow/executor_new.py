@@ -11,10 +11,12 @@ from layerwright.core.errors import EngineError, UsageError
 from layerwright.workflow.session import Session
 from layerwright.ymir.parameter import Task
 from layerwright.ymir.project import project_files
+from layerwright.ymir.samples import sample_pictures
 
 __all__ = ["sdk_wheel", "write_project"]
 
 _VENDOR: Final = "vendor"
+_DATA: Final = "data"
 _SECONDS: Final = 300.0
 
 
@@ -44,17 +46,21 @@ def write_project(
         raise UsageError(f"cannot read {folder}: {error.strerror}") from error
     with sdk_wheel(session) as wheel:
         place = f"{_VENDOR}/{wheel.name}"
+        pictures = {f"{_DATA}/{name}": content for name, content in sample_pictures().items()}
         texts = project_files(_name(target), tasks=tasks, segmentation=segmentation, wheel=place)
         try:
-            for path, text in texts.items():
+            for path, content in {
+                **{path: text.encode() for path, text in texts.items()},
+                **pictures,
+            }.items():
                 file = target / path
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
+                file.write_bytes(content)
             (target / _VENDOR).mkdir()
             shutil.copyfile(wheel, target / place)
         except OSError as error:
             raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
-    return tuple(sorted([*texts, place]))
+    return tuple(sorted([*texts, *pictures, place]))
 
 
 def _name(target: Path) -> str:

@@ -1,6 +1,5 @@
 """executor new: the project builds, is sound, and does every task as the platform would run it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,42 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
 
 from support.command import Command
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A COCO document of twelve pictures with a cat on each, always at nearly the same place."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    images, annotations = [], []
-    for number in range(12):
-        x, y, w, h = 20 + number, 15, 60, 50
-        picture = Image.new("RGB", (120, 90), (number * 20, 80, 10))
-        ImageDraw.Draw(picture).rectangle((x, y, x + w - 1, y + h - 1), fill=(200, 200, 200))
-        picture.save(folder / f"{number}.jpg")
-        images.append({"id": number, "file_name": f"{number}.jpg", "width": 120, "height": 90})
-        ring = [x, y, x + w, y, x + w, y + h, x, y + h]
-        annotations.append(
-            {
-                "id": number,
-                "image_id": number,
-                "category_id": 1,
-                "bbox": [x, y, w, h],
-                "area": w * h,
-                "iscrowd": 0,
-                "segmentation": [ring],
-            }
-        )
-    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}
-    (folder / "coco.json").write_text(json.dumps(document), encoding="utf-8")
-    return folder / "coco.json"
 
 
 OWN_TESTS = """
@@ -64,7 +33,7 @@ def package_of(command: Command) -> Path:
 
 
 def test_detection_does_every_task(
-    executor_command: Command, docker: str, loaded: Callable[[str], str], pictures: Path
+    executor_command: Command, docker: str, loaded: Callable[[str], str]
 ) -> None:
     made = executor_command("executor", "new", "cats", "--json").json()
     assert made["folder"] == "cats"
@@ -75,7 +44,7 @@ def test_detection_does_every_task(
     image = loaded("cats-executor:0.1.0")
     project("build", "--output", "docker", timeout=600)
     assert "nothing found" in project("executor", "lint", f"docker:{image}").out
-    run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
+    run = ("executor", "run", "--data", "data", "--poll", "0.5", "--json")
     assert project("run", "executor", "python", "-c", OWN_TESTS).out == "2 tests\n"
     training = project(*run, "--task", "training", timeout=200).json()
     assert training["verdict"]["success"], training
@@ -84,12 +53,12 @@ def test_detection_does_every_task(
 
 
 def test_segmentation_trains_and_infers(
-    executor_command: Command, docker: str, loaded: Callable[[str], str], pictures: Path
+    executor_command: Command, docker: str, loaded: Callable[[str], str]
 ) -> None:
     executor_command("executor", "new", "masks", "--segmentation", "--task", "training", "--task", "infer")
     project = executor_command.changed(folder=executor_command.folder / "masks")
     loaded("masks-executor:0.1.0")
-    run = ("executor", "run", "--data", pictures, "--poll", "0.5", "--json")
+    run = ("executor", "run", "--data", "data", "--poll", "0.5", "--json")
     training = project(*run, "--task", "training", timeout=600).json()
     assert training["verdict"]["success"], training
     assert project("run", "executor", "python", "-c", OWN_TESTS).out == "2 tests\n"

@@ -19,8 +19,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="write the project of an executor that builds and passes",
         description="Write a project into a new folder: layerwright.toml with hyper-parameters, a start.sh, a small "
-        "model that learns, and the ymir_exc module as a wheel. It builds, passes `executor lint` and `executor run`; "
-        "replace the model by yours.",
+        "model that learns, two dozen labelled pictures to try it on, and the ymir_exc module as a wheel. It builds, "
+        "passes `executor lint` and `executor run`; replace the model by yours.",
     )
     parser.add_argument(
         "folder", metavar="NAME", type=Path, help="the folder to make, and the project's name"
@@ -53,10 +53,14 @@ def _new(context: Context, options: argparse.Namespace) -> int:
         document = {"schema": 1, "folder": str(options.folder), "files": list(files)}
         terminal.print(json.dumps(document, ensure_ascii=False))
         return 0
+    pictures = [path for path in files if path.endswith(".png")]
     for path in files:
-        terminal.print(str(options.folder / path))
+        if path not in pictures[1:-1]:
+            terminal.print(str(options.folder / path))
+        elif path == pictures[1]:
+            terminal.print(f"{options.folder / 'data'}/… ({len(pictures)} pictures)")
     first = (options.task or _TASKS)[0]
     terminal.tell(
-        f"next: cd {options.folder} && layerwright build && layerwright executor run executor --task {first}"
+        f"next: cd {options.folder} && layerwright build && layerwright executor run --task {first} --data data"
     )
     return 0
