@@ -23,6 +23,7 @@ from layerwright.harness.judging import read_infer
 from layerwright.harness.records import LOG_PLACE, REPORT
 from layerwright.web import jobs as pages
 from layerwright.web.board import Board
+from layerwright.web.crew import Crew
 from layerwright.web.forms import PREFIX, Filled, StartChoice, fill, prefilled, refused, start_choices
 from layerwright.web.guard import CSRF_FIELD, Guard, form_fields
 from layerwright.web.images import Card, Cards
@@ -43,15 +44,16 @@ _MINUTE, _HOUR = 60, 3600
 _LEAST_CURVE: Final = 3
 
 
-def make_app(site: Site, *, token: str, board: Board) -> Starlette:
+def make_app(site: Site, *, token: str, board: Board, crew: Crew) -> Starlette:
     """The page as an ASGI application.
 
     Args:
         site: what it is of.
         token: that requests need; empty on the loopback address.
         board: TensorBoard of the site's jobs.
+        crew: gets the jobs that the page starts.
     """
-    view = _Views(site, board)
+    view = _Views(site, board, crew)
     routes = [
         Route("/", view.index),
         Route("/static/{name}", view.static),
@@ -96,9 +98,10 @@ def _in_thread(endpoint: Callable[[Request], Response]) -> Callable[[Request], A
 
 
 class _Views:
-    def __init__(self, site: Site, board: Board) -> None:
+    def __init__(self, site: Site, board: Board, crew: Crew) -> None:
         self.site = site
         self.board = board
+        self.crew = crew
         self.cards = Cards(site)
         self.templates = Environment(
             loader=PackageLoader("layerwright.web"),
@@ -144,6 +147,7 @@ class _Views:
                 started = start_executor(self.site.session, filled.request)
         except UsageError as error:
             return self._form_page(request, card, task, starts, refused(filled, error))
+        self.crew.add(started)
         return _see(f"/jobs/{started.task_id}")
 
     def job(self, request: Request) -> Response:

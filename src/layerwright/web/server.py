@@ -8,15 +8,18 @@ from collections.abc import Callable
 import uvicorn
 
 from layerwright.core.errors import UsageError
+from layerwright.core.events import Warned
+from layerwright.host.process import quote
 from layerwright.web.app import make_app
 from layerwright.web.board import Board
+from layerwright.web.crew import Crew
 from layerwright.web.site import Site
 
 __all__ = ["serve"]
 
 
 def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[str], None]) -> None:
-    """Serve until an interrupt; jobs that run by then are killed, as their program ends.
+    """Serve until an interrupt; jobs that run by then are killed.
 
     Args:
         site: what the page is of.
@@ -33,7 +36,8 @@ def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[s
     if not loopback and not token:
         token = secrets.token_urlsafe(24)
     board = Board(site.runs, site.session.host)
-    app = make_app(site, token=token, board=board)
+    crew = Crew()
+    app = make_app(site, token=token, board=board, crew=crew)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, date_header=False, lifespan="off",
         proxy_headers=False, timeout_graceful_shutdown=2,
@@ -46,6 +50,13 @@ def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[s
     finally:
         board.stop()
         listening.close()
+        for left in crew.stop():
+            site.session.reporter(
+                Warned(
+                    message=f"the job {left.task_id} has not ended",
+                    hint=f"layerwright executor run --cancel {quote([str(left.folder)])}",
+                )
+            )
 
 
 def _listen(host: str, port: int) -> socket.socket:

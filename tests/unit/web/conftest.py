@@ -9,6 +9,7 @@ from layerwright.core.events import SilentReporter
 from layerwright.host.environment import HostEnvironment
 from layerwright.web.app import make_app
 from layerwright.web.board import Board
+from layerwright.web.crew import Crew
 from layerwright.web.images import Card, Cards, parameters_of
 from layerwright.workflow.session import Session
 from layerwright.ymir.parameters import Parameter
@@ -58,7 +59,7 @@ def card() -> Card:
 @pytest.fixture
 def app(site, card: Card, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Cards, "_ask", lambda *_: card)
-    return make_app(site, token="", board=Board(site.runs, site.session.host))
+    return make_app(site, token="", board=Board(site.runs, site.session.host), crew=Crew())
 
 
 @pytest.fixture

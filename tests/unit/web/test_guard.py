@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from layerwright.web.app import make_app
 from layerwright.web.board import Board
+from layerwright.web.crew import Crew
 
 TOKEN = "a-token-of-more-than-16"
 
@@ -65,7 +66,7 @@ def test_other_methods(client: TestClient) -> None:
 
 
 def test_a_token_where_one_is_asked_for(site) -> None:
-    app = make_app(site, token=TOKEN, board=Board(site.runs, site.session.host))
+    app = make_app(site, token=TOKEN, board=Board(site.runs, site.session.host), crew=Crew())
     client = TestClient(app, base_url="http://gpu-box.example:8620", follow_redirects=False)
     assert client.get("/").status_code == 401
     assert client.get("/?token=wrong").status_code == 401
