@@ -6,20 +6,11 @@ then depends on parents and on the cell, and stands in ``extra_json_schema["defa
 """
 
 from layerwright.spec.keys.executor import ExecutorTable, ParameterTable
-from layerwright.spec.keys.file import IndexTable, LeaksTable, SecretTable, SpecFile
+from layerwright.spec.keys.file import IndexTable, LeaksTable, ProjectTable, SecretTable, SpecFile
 from layerwright.spec.keys.images import DefaultsTable, ImageTable, OverrideTable
-from layerwright.spec.keys.items import (
-    ComponentTable,
-    CopyTable,
-    MatrixTable,
-    ModelTable,
-    MountTable,
-    PackageTable,
-    ProjectTable,
-    RunStep,
-    RunTable,
-    WhenTable,
-)
+from layerwright.spec.keys.items import ComponentTable, CopyTable, ModelTable, PackageTable
+from layerwright.spec.keys.matrix import MatrixTable, WhenTable
+from layerwright.spec.keys.run import MountTable, RunStep, RunTable
 from layerwright.spec.keys.trees import BuildTestTable, SourceTable, SourceUse
 
 __all__ = [

@@ -1,16 +1,17 @@
-"""The spec as a whole, its indexes and its secrets."""
+"""The spec as a whole: its project, its indexes and its secrets."""
 
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
 from layerwright.spec.keys.images import DefaultsTable, ImageTable
-from layerwright.spec.keys.items import ComponentTable, ProjectTable
+from layerwright.spec.keys.items import ComponentTable
 from layerwright.spec.keys.trees import SourceTable
 from layerwright.spec.keys.values import (
     Label,
     NonEmpty,
     Table,
+    Tag,
     Variable,
     text_like,
 )
@@ -18,9 +19,32 @@ from layerwright.spec.keys.values import (
 __all__ = [
     "IndexTable",
     "LeaksTable",
+    "ProjectTable",
     "SecretTable",
     "SpecFile",
 ]
+
+
+class ProjectTable(Table, frozen=True, kw_only=True):
+    """What the images belong to. In pyproject.toml both keys are taken from its ``[project]`` table when absent."""
+
+    name: Annotated[
+        NonEmpty,
+        Meta(
+            description="The project's name; part of the image names that are not given.",
+            examples=["receipts"],
+        ),
+    ]
+    version: (
+        Annotated[
+            Tag,
+            Meta(
+                description="The project's version: the tag of images that have no `tags`.",
+                examples=["1.2.0"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class IndexTable(Table, frozen=True, kw_only=True):

@@ -5,15 +5,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from layerwright.spec.keys.executor import ExecutorTable, ParameterTable
-from layerwright.spec.keys.items import (
-    CopyTable,
-    MatrixTable,
-    ModelTable,
-    PackageTable,
-    RunStep,
-    RunTable,
-    WhenTable,
-)
+from layerwright.spec.keys.items import CopyTable, ModelTable, PackageTable
+from layerwright.spec.keys.matrix import MatrixTable, WhenTable
+from layerwright.spec.keys.run import RunStep, RunTable
 from layerwright.spec.keys.trees import BuildTestTable, SourceUse
 from layerwright.spec.keys.values import (
     AcceleratorName,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from layerwright.spec.keys.items import RunStep
+from layerwright.spec.keys.run import RunStep
 from layerwright.spec.keys.values import ImagePath, NonEmpty, Table
 
 __all__ = [
