@@ -59,8 +59,8 @@ def _new(context: Context, options: argparse.Namespace) -> int:
             terminal.print(str(options.folder / path))
         elif path == pictures[1]:
             terminal.print(f"{options.folder / 'data'}/… ({len(pictures)} pictures)")
-    first = (options.task or _TASKS)[0]
-    terminal.tell(
-        f"next: cd {options.folder} && layerwright build && layerwright executor run --task {first} --data data"
-    )
+    # Mining and inference need a model first, which another executor's training makes.
+    trains = "training" in (options.task or _TASKS)
+    verb = "run --task training --data data" if trains else "lint"
+    terminal.tell(f"next: cd {options.folder} && layerwright build && layerwright executor {verb}")
     return 0
