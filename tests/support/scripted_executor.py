@@ -101,6 +101,7 @@ class ScriptedStarter:
     files: Mapping[str, str] = field(default_factory=dict)
     engine: str = "docker"
     image: str = "app:1"
+    read_only_inputs: bool = True
     launches: list[Launch] = field(default_factory=list)
 
     def cat(self, file: str) -> Answer:

@@ -194,6 +194,8 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
     write_record(folder, DATASET, inputs.data.dataset)
     write_record(folder, JOB, job)
     write_record(folder, STATE, State(phase="prepared", updated=inputs.created))
+    _show_all(folder / "in")
+    _show_all(folder / "assets")
     if inputs.owner is not None:
         _give(folder, inputs.owner)
     launch = Launch(
@@ -309,10 +311,18 @@ def _task_config(job: Job) -> str:
     )
 
 
+def _show_all(top: Path) -> None:
+    """Let everybody read, whatever the caller's umask says: the executor may run as somebody else."""
+    for root, _, files in os.walk(top):
+        Path(root).chmod(0o755)
+        for name in files:
+            Path(root, name).chmod(0o644)
+
+
 def _give(folder: Path, owner: tuple[int, int]) -> None:
     """Give what the executor may write to the ids it runs as; records stay ours."""
     uid, gid = owner
-    for name in ("in", "out", "assets", "tensorboard"):
+    for name in ("out", "assets", "tensorboard"):
         for root, folders, files in os.walk(folder / name):
             for each in (".", *folders, *files):
                 os.chown(Path(root) / each, uid, gid, follow_symlinks=False)

@@ -32,6 +32,10 @@ class Starter(Protocol):
     def image(self) -> str:
         """What the engine calls the image."""
 
+    @property
+    def read_only_inputs(self) -> bool:
+        """Whether /in really is read-only here."""
+
     def cat(self, file: str) -> Answer:
         """Run ``cat FILE`` through the image's entrypoint, as the platform reads /img-man (§1.2)."""
 

@@ -268,8 +268,16 @@ def judge_trial(trial: Trial, report: Report) -> TrialRow:
     return row("failed", f"code {verdict.code} ({report.meaning}): {verdict.reason}")
 
 
-def baseline_rows(report: Report, user: tuple[int, int] | None) -> tuple[TrialRow, ...]:
-    """What the plain run shows: it always has a read-only /in, and ids that no image knows."""
+def baseline_rows(
+    report: Report, user: tuple[int, int] | None, *, read_only: bool = True
+) -> tuple[TrialRow, ...]:
+    """What the plain run shows: it has a read-only /in, and ids that no image knows.
+
+    Args:
+        report: of the plain run.
+        user: ids of the program; None for root.
+        read_only: /in could not be written to.
+    """
     good = report.verdict.success
     detail = "success" if good else f"code {report.verdict.code} ({report.meaning}): {report.verdict.reason}"
     plain: Shown = "passed" if good else "failed"
@@ -287,8 +295,8 @@ def baseline_rows(report: Report, user: tuple[int, int] | None) -> tuple[TrialRo
         TrialRow(
             name="read-only-in",
             what="/in cannot be written to",
-            shown="passed" if good else "not shown",
-            detail=detail if good else unknown,
+            shown="passed" if good and read_only else "not shown",
+            detail=unknown if not good else detail if read_only else "nothing can be mounted read-only here",
             folder=report.folder,
         ),
         TrialRow(

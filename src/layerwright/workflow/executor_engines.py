@@ -85,6 +85,11 @@ class EngineStarter(Struct, frozen=True, kw_only=True):
     engine: str
     image: str
 
+    @property
+    def read_only_inputs(self) -> bool:
+        """Engines mount."""
+        return True
+
     def cat(self, file: str) -> Answer:
         """Run ``cat FILE`` through the image's entrypoint."""
         argv = [str(self._client()), "run", "--rm", self.image, "cat", file]

@@ -8,6 +8,8 @@ from typing import Final
 from msgspec import Struct
 
 from layerwright.core.errors import UsageError
+from layerwright.core.events import Notice
+from layerwright.guest import ENTRY_PATH
 from layerwright.harness.starter import RunningContainer
 from layerwright.oci.config import Settings
 from layerwright.run.invocation import parse_size
@@ -43,10 +45,15 @@ class NativeStarter(Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     engine: str = "native"
 
+    @property
+    def read_only_inputs(self) -> bool:
+        """Copies, where nothing can be mounted, can be written to."""
+        return self.capabilities.mount_namespace
+
     def cat(self, file: str) -> Answer:
         """Run ``cat FILE`` through the image's entrypoint."""
         command = Command(
-            argv=(*self.settings.entrypoint, "cat", file),
+            argv=(*self._entrypoint(), "cat", file),
             env={"HOME": "/root", **self.settings.env},
             cwd=self.settings.workdir or "/",
         )
@@ -57,7 +64,7 @@ class NativeStarter(Struct, frozen=True, kw_only=True):
     def command_line(self, launch: Launch) -> Sequence[str]:
         """The image's own program; there is no client."""
         del launch
-        return [*self.settings.entrypoint, *self.settings.command]
+        return [*self._entrypoint(), *self.settings.command]
 
     @contextmanager
     def start(self, launch: Launch, log: Path) -> Iterator[RunningContainer]:
@@ -83,6 +90,12 @@ class NativeStarter(Struct, frozen=True, kw_only=True):
             ) as started,
         ):
             yield started
+
+    def _entrypoint(self) -> tuple[str, ...]:
+        """The image's; our own entry program cannot work where there is no /proc to tell it who it runs as."""
+        entrypoint = tuple(self.settings.entrypoint)
+        bare = self.capabilities.runners[:1] == ("chroot",) and entrypoint[:1] == (ENTRY_PATH,)
+        return entrypoint[1:] if bare else entrypoint
 
     def _rootfs(self, scratch: Path) -> AbstractContextManager[Rootfs]:
         return assemble(
@@ -124,11 +137,19 @@ def native_starter(session: Session, image: str) -> NativeStarter:
     from layerwright.workflow.engines import build_one, extracted  # noqa: PLC0415 - start-up
     from layerwright.workflow.workshop import sandbox_capabilities  # noqa: PLC0415 - start-up
 
+    capabilities = sandbox_capabilities(session)
+    if not capabilities.mount_namespace:
+        session.reporter(
+            Notice(
+                message="nothing can be mounted here: the executor gets copies, /in too, and its progress is seen only "
+                "where it writes into the files that are there"
+            )
+        )
     _, built = build_one(session, (image,) if image else (), locked=False, whole=False)
     return NativeStarter(
         session=session,
         image=built.cell,
         trees=extracted(session, built),
         settings=built.image.settings,
-        capabilities=sandbox_capabilities(session),
+        capabilities=capabilities,
     )

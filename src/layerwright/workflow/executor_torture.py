@@ -55,7 +55,7 @@ def torture_executor(
             on_row(row)
 
     plain = _run(ready, request, ready.inputs, ready.folder / "plain")
-    add(*baseline_rows(plain, ready.inputs.user))
+    add(*baseline_rows(plain, ready.inputs.user, read_only=ready.starter.read_only_inputs))
     for trial in TRIALS:
         if request.task in trial.tasks:
             add(_try(ready, request, trial))

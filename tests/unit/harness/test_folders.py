@@ -1,5 +1,6 @@
 """Inputs → work folder, as the platform fills it (§2)."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,18 @@ def test_the_container_sees_the_path_that_is_behind_links(tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to(tmp_path / "real")
     prepared = prepare(tmp_path / "link" / "w", inputs(small_data(tmp_path / "data")))
     assert prepared.launch.links[0] == str(tmp_path / "real" / "w" / "assets")
+
+
+def test_everybody_may_read_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        work = prepare(tmp_path / "w", inputs(small_data(tmp_path / "data"))).folder
+    finally:
+        os.umask(before)
+    for top in (work / "in", work / "assets"):
+        for path in (top, *top.rglob("*")):
+            wanted = 0o755 if path.is_dir() else 0o644
+            assert stat.S_IMODE(path.stat().st_mode) == wanted, path
 
 
 def test_a_folder_in_use(tmp_path: Path) -> None:

@@ -124,3 +124,5 @@ def test_what_the_plain_run_shows(tmp_path: Path) -> None:
     report = run_job(prepared, ScriptedStarter(lambda: [good], time), RunOptions(), time.clock())
     assert [row.shown for row in baseline_rows(report, (1, 1))] == ["passed"] * 3
     assert [row.shown for row in baseline_rows(report, None)] == ["passed", "passed", "not shown"]
+    copies = baseline_rows(report, (1, 1), read_only=False)
+    assert [row.shown for row in copies] == ["passed", "not shown", "passed"]
