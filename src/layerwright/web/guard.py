@@ -8,6 +8,7 @@ also needs the token that was printed at the start, by the link with it once, an
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -21,9 +22,12 @@ __all__ = ["CSRF_FIELD", "Guard", "csrf_token"]
 SESSION_COOKIE = "layerwright-session"
 ENTRY_COOKIE = "layerwright-entry"
 CSRF_FIELD = "csrf"
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+"""``Host`` of the page's own addresses; read here, since frameworks guess one where they find none."""
+
 _YEAR = 365 * 24 * 3600
 _MOST_BYTES = 1 << 20
+_MOST_FIELDS = 2000
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
@@ -72,12 +76,19 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         if request.method not in {"GET", "HEAD", "POST"}:
             return PlainTextResponse("only GET and POST", status_code=HTTPStatus.METHOD_NOT_ALLOWED)
-        name = request.url.hostname or ""
-        if not self.token and name not in _LOOPBACK_NAMES:
+        name = request.headers.get("host", "")
+        if not self.token and _LOOPBACK.fullmatch(name) is None:
             return PlainTextResponse(
                 f"this page answers as 127.0.0.1 and localhost only, and was asked as {name[:80]!r}",
                 status_code=HTTPStatus.MISDIRECTED_REQUEST,
             )
+        # A picture or a frame of another page must not build an image or learn whether there is one. A link may lead
+        # here. Browsers that do not send these fields keep to the other rules (Fetch Metadata Request Headers, W3C).
+        if request.headers.get("sec-fetch-site") == "cross-site" and (
+            request.headers.get("sec-fetch-mode") != "navigate"
+            or request.headers.get("sec-fetch-dest", "document") != "document"
+        ):
+            return PlainTextResponse("another page asked for this", status_code=HTTPStatus.FORBIDDEN)
         return None
 
     def _entered(self, request: Request) -> Response | None:
@@ -111,22 +122,30 @@ class Guard:
             return "the form came from another page"
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return "the form came from another page"
-        if int(request.headers.get("content-length") or _MOST_BYTES + 1) > _MOST_BYTES:
+        length = request.headers.get("content-length", "")
+        if not length.isascii() or not length.isdecimal() or int(length) > _MOST_BYTES:
             return "the form is too long"
-        fields = dict(await form_fields(request))
+        try:
+            fields = dict(await form_fields(request))
+        except ValueError:
+            return f"the form has more than {_MOST_FIELDS} fields"
         if not hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), request.state.csrf.encode()):
             return "the form has expired: go back, load the page again, and send it once more"
         return ""
 
 
 async def form_fields(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form, ``application/x-www-form-urlencoded``, in order; read once and kept."""
+    """The fields of a form, ``application/x-www-form-urlencoded``, in order; read once and kept.
+
+    Raises:
+        ValueError: there are too many.
+    """
     from urllib.parse import parse_qsl  # noqa: PLC0415 - beside its use
 
     if not hasattr(request.state, "fields"):
         body = await request.body()
         text = body.decode("utf-8", errors="replace")
-        request.state.fields = parse_qsl(text, keep_blank_values=True, max_num_fields=2000)
+        request.state.fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     fields: list[tuple[str, str]] = request.state.fields
     return fields
 

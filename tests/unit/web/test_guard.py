@@ -20,8 +20,28 @@ def test_names_that_point_here_from_elsewhere_are_refused(client: TestClient) ->
     answer = client.get("/", headers={"Host": "evil.example"})
     assert answer.status_code == 421
     assert "evil.example" in answer.text
-    for name in ("localhost:1", "127.0.0.1", "[::1]:8620"):
+    for name in ("localhost:1", "LocalHost", "127.0.0.1", "127.0.0.2:8620", "[::1]:8620"):
         assert client.get("/", headers={"Host": name}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "my_host.evil.example", "a!b.evil.example", "127.0.0.1.evil.example", "a b", "[::1", "127.0.0.1:"],
+)
+def test_names_that_no_framework_understands_are_no_names_of_ours(client: TestClient, name: str) -> None:
+    assert client.get("/", headers={"Host": name}).status_code == 421
+
+
+def test_what_another_page_asks_for_is_refused_and_its_links_are_not(client: TestClient) -> None:
+    def ask(mode: str, destination: str, site: str = "cross-site") -> int:
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+        return client.get("/images/hello", headers=headers).status_code
+
+    assert ask("no-cors", "image") == 403
+    assert ask("cors", "empty") == 403
+    assert ask("navigate", "iframe") == 403
+    assert ask("navigate", "document") == 200
+    assert ask("no-cors", "image", "same-origin") == 200
 
 
 @pytest.mark.parametrize(
@@ -56,6 +76,8 @@ def test_a_form_that_is_too_long(client: TestClient) -> None:
     client.get("/")
     answer = client.post("/images/hello", content=b"a" * (1 << 20) + b"b")
     assert (answer.status_code, answer.text) == (403, "the form is too long")
+    many = client.post("/images/hello", data={f"a{number}": "1" for number in range(2001)})
+    assert (many.status_code, many.text) == (403, "the form has more than 2000 fields")
     no_length = client.post("/images/hello", content=iter([b"csrf=x"]))
     assert no_length.status_code == 403
 
