@@ -13,7 +13,7 @@ from layerwright.ymir.image import Executor
 from layerwright.ymir.parameter import Parameter, ParameterType, typed
 from layerwright.ymir.parameters import TASKS, faults
 
-__all__ = ["declared_parameters", "executor_of", "read_parameters"]
+__all__ = ["check_tasks", "declared_parameters", "executor_of", "read_parameters"]
 
 
 def read_parameters(
@@ -96,6 +96,19 @@ def _declared(found: Sequence[DeclaredParameter], new: DeclaredParameter) -> lis
         if left:
             result.append(replace(old, parameter=replace(old.parameter, tasks=left)))
     return result if placed else [*result, new]
+
+
+def check_tasks(own: Combined, executor: Executor, reader: Reader) -> None:
+    """A parameter that an image itself declares for a task is for one that it does."""
+    for part in own.parts:
+        for position, table in enumerate(part.table.parameters):
+            for task in value_or(table.task, ()):
+                if task not in executor.tasks:
+                    reader.fault(
+                        (*part.path, "parameters", position, "task"),
+                        f"{table.name!r} is for {task}, which the image does not do",
+                        f"its tasks are {', '.join(executor.tasks)}; name it in `executor.tasks`, or leave it out here",
+                    )
 
 
 def executor_of(adds: Combined, above: Cell | None, parameters: Sequence[DeclaredParameter]) -> Executor:

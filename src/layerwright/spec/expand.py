@@ -384,7 +384,11 @@ class _Expansion:
         said = any(part.table.parameters or part.table.executor is not UNSET for part in adds.parts)
         if not said and role != "executor":
             return (above.executor, above.parameters) if above else (None, ())
-        from layerwright.spec.executors import declared_parameters, executor_of  # noqa: PLC0415 - start-up
+        from layerwright.spec.executors import (  # noqa: PLC0415 - start-up
+            check_tasks,
+            declared_parameters,
+            executor_of,
+        )
 
         if role not in {"executor", "base"}:
             for part in draft.own.parts:
@@ -397,7 +401,10 @@ class _Expansion:
                             at_key=True,
                         )
         parameters = declared_parameters(adds, above, self._reader)
-        return executor_of(adds, above, parameters), parameters
+        executor = executor_of(adds, above, parameters)
+        if role == "executor":
+            check_tasks(draft.own, executor, self._reader)
+        return executor, parameters
 
     def _base(self, draft: _Draft, python: str, parent: _Built | None) -> Base:
         if parent:

@@ -149,6 +149,11 @@ def test_defaults_and_overrides_of_a_matrix():
             "must be a list",
         ),
         ('executor = { tasks = ["test"] }', "executor.tasks[0]", "'test'"),
+        (
+            'executor = { tasks = ["infer"] }\nparameters = [{ name = "x", default = 1, task = ["training"] }]',
+            "parameters[0].task",
+            "'x' is for training, which the image does not do",
+        ),
         ("executor = { tasks = [] }", "executor.tasks", "must not be empty"),
         ('executor = { object_types = ["boxes"] }', "executor.object_types[0]", "'boxes'"),
         ("executor = { live-code = true }", "executor.live-code", "unknown key"),
