@@ -21,6 +21,7 @@ from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.harness.jobs import JobView, cancel_job, list_jobs, read_job, read_log
 from layerwright.harness.judging import read_infer
 from layerwright.harness.records import LOG_PLACE, REPORT
+from layerwright.host.process import quote as quote_words
 from layerwright.web import jobs as pages
 from layerwright.web.board import Board
 from layerwright.web.crew import Crew
@@ -157,7 +158,8 @@ class _Views:
             "job.html",
             page=page,
             curve=_curve(page),
-            log=read_log(_log_of(page.view.folder), offset=-_LOG_SHOWN, limit=_LOG_SHOWN),
+            log=read_log(page.view.folder, offset=-_LOG_SHOWN, limit=_LOG_SHOWN),
+            command_line=quote_words(page.view.job.argv),
             settings=pages.settings(page.view),
             board=self.board,
             known=page.view.job.image_name in self.site.images,
@@ -169,7 +171,7 @@ class _Views:
 
     def log(self, request: Request) -> Response:
         offset = _number(request, "offset", 0)
-        part = read_log(_log_of(self._folder(request)), offset=offset, limit=_LOG_SHOWN)
+        part = read_log(self._folder(request), offset=offset, limit=_LOG_SHOWN)
         return JSONResponse({"text": part.text, "offset": part.offset, "whole": part.whole})
 
     def whole_log(self, request: Request) -> Response:
@@ -341,12 +343,6 @@ def _inside(folder: Path, path: Path) -> Path:
     if not real.is_relative_to(folder.resolve()) or not real.is_file():
         raise _Missing
     return real
-
-
-def _log_of(folder: Path) -> Path:
-    """The folder, when its log is one."""
-    _inside(folder, folder / LOG_PLACE)
-    return folder
 
 
 def _language(request: Request) -> str:

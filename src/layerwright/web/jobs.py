@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from layerwright.core.errors import LayerwrightError
+from layerwright.harness.beneath import read_beneath
 from layerwright.harness.jobs import JobView, read_job, tensorboard_files
 from layerwright.harness.judging import read_infer, read_training
 from layerwright.harness.records import DATASET, read_record
@@ -33,6 +34,8 @@ __all__ = [
 
 PAGE = 24
 """Pictures on a page."""
+
+_LARGEST_RESULT = 1 << 30
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -243,8 +246,8 @@ def mining_page(folder: Path, number: int) -> PicturePage:
     view = read_job(folder)
     dataset = _dataset(folder)
     try:
-        text: bytes | None = (folder / "out" / "result.tsv").read_bytes()
-    except OSError:
+        text = read_beneath(folder / "out", "result.tsv", _LARGEST_RESULT)
+    except PermissionError:  # the verdict tells
         text = None
     assets = {one.asset_id: one for one in dataset.candidates}
     check = check_mining(text, candidates=list(assets), topk=view.job.topk)

@@ -219,10 +219,38 @@ def test_links_that_an_executor_left_lead_nowhere(client: TestClient, site, tmp_
     picture = folder / "assets" / asset[-2:] / f"{asset}.png"
     picture.unlink()
     picture.symlink_to(secret)
-    for place in ("log.txt", "log?offset=0", f"pictures/{asset}"):
+    assert client.get(f"/jobs/{folder.name}/log?offset=0").json()["text"] == ""
+    assert "very secret" not in client.get(f"/jobs/{folder.name}").text
+    for place in ("log.txt", f"pictures/{asset}"):
         answer = client.get(f"/jobs/{folder.name}/{place}")
         assert answer.status_code == 404, place
         assert "very secret" not in answer.text
+
+
+def test_a_result_that_is_a_link_shows_nothing(client: TestClient, site, tmp_path: Path) -> None:
+    folder = make_job(site, "mining")
+    asset = json.loads((folder / "dataset.json").read_text())["candidates"][0]["asset_id"]
+    (tmp_path / "elsewhere").write_text(f"/in/{asset}.png\t0.5\n")
+    (folder / "out/result.tsv").symlink_to(tmp_path / "elsewhere")
+    end_job(folder)
+    answer = client.get(f"/jobs/{folder.name}/gallery")
+    assert (answer.status_code, asset in answer.text) == (200, False)
+
+
+def test_a_job_without_a_log_has_a_page(client: TestClient, site) -> None:
+    folder = make_job(site, "training")
+    (folder / "out/ymir-executor-out.log").unlink()
+    answer = client.get(f"/jobs/{folder.name}")
+    assert (answer.status_code, "Remaining" in answer.text) == (200, True)
+    assert client.get(f"/jobs/{folder.name}/log").json() == {"text": "", "offset": 0, "whole": True}
+
+
+def test_a_command_line_can_be_pasted(client: TestClient, site) -> None:
+    folder = make_job(site, "training")
+    job = json.loads((folder / "job.json").read_text())
+    job["argv"] = ["docker", "run", "-v/图 像/in:/in:ro", "hello:1"]
+    (folder / "job.json").write_text(json.dumps(job))
+    assert "docker run &#39;-v/图 像/in:/in:ro&#39; hello:1" in client.get(f"/jobs/{folder.name}").text
 
 
 def test_a_damaged_work_folder(client: TestClient, site) -> None:
