@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from layerwright.core.errors import RunStartError
 from layerwright.host.environment import HostEnvironment
-from layerwright.host.process import find_program, foreground
+from layerwright.host.foreground import foreground
+from layerwright.host.process import find_program
 from layerwright.run.command_line import Dialect, engine_argv, own_variables
 from layerwright.run.files import own_mounts
 from layerwright.run.invocation import Invocation

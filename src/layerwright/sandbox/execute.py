@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from layerwright.core.errors import EngineError, RunStartError
 from layerwright.core.paths import DEFAULT_PATH
 from layerwright.host import process
+from layerwright.host.background import Background, background
+from layerwright.host.foreground import foreground
 from layerwright.sandbox import kernel
 from layerwright.sandbox.model import Capabilities, Command
 from layerwright.sandbox.mounts import is_within, mount_points, mounts_for
@@ -116,7 +118,7 @@ def execute_foreground(
         EngineError: there is no runner.
     """
     with _started(rootfs, command, capabilities, runner, throw_away=False) as (argv, descriptors, report):
-        status = process.foreground(argv, pass_fds=descriptors)
+        status = foreground(argv, pass_fds=descriptors)
         if status == _FAILED and (reason := report()):
             raise RunStartError(f"the sandbox could not start {command.argv[0]}: {reason}")
     return status
@@ -125,7 +127,7 @@ def execute_foreground(
 @contextmanager
 def execute_background(
     rootfs: Rootfs, command: Command, *, capabilities: Capabilities, output: IO[bytes], runner: str = ""
-) -> Iterator[process.Background]:
+) -> Iterator[Background]:
     """Run a command beside us, its standard output and error written to a file; it is killed when the block is left.
 
     Arguments but for ``output`` are those of ``execute``.
@@ -134,7 +136,7 @@ def execute_background(
         EngineError: no sandbox can be set up.
     """
     with _started(rootfs, command, capabilities, runner, throw_away=True) as (argv, descriptors, report):
-        started = process.background(argv, output=output, pass_fds=descriptors)
+        started = background(argv, output=output, pass_fds=descriptors)
         try:
             yield started
         finally:

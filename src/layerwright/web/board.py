@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from layerwright.host.background import Background, background
 from layerwright.host.environment import HostEnvironment
-from layerwright.host.process import Background, background, find_program, quote
+from layerwright.host.process import find_program, quote
 
 __all__ = ["Board"]
 

@@ -210,7 +210,7 @@ def exec_in_container(session: Session, request: ExecRequest) -> int:
     Raises:
         UsageError: there is no such container, or it has ended.
     """
-    from layerwright.host.process import foreground  # noqa: PLC0415 - start-up
+    from layerwright.host.foreground import foreground  # noqa: PLC0415 - start-up
     from layerwright.run.invocation import parse_variable  # noqa: PLC0415 - start-up
 
     engine = _checked(request.engine)

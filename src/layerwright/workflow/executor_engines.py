@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from layerwright.core.errors import EngineError, UsageError
 from layerwright.host import process
+from layerwright.host.background import Background, background
 from layerwright.run.docker import engine_client
 from layerwright.workflow.session import Session
 from layerwright.ymir.command import Launch, container_argv
@@ -120,7 +121,7 @@ class EngineStarter(Struct, frozen=True, kw_only=True):
         client = self._client()
         argv = [str(client), *self.command_line(launch)[1:]]
         with log.open("ab") as output:
-            started = process.background(argv, env=self._variables(), output=output)
+            started = background(argv, env=self._variables(), output=output)
             container = _Attached(self, launch.name, started)
             try:
                 yield container
@@ -156,7 +157,7 @@ class EngineStarter(Struct, frozen=True, kw_only=True):
 class _Attached:
     """A container whose client runs in the foreground of a process of its own."""
 
-    def __init__(self, starter: EngineStarter, name: str, client: process.Background) -> None:
+    def __init__(self, starter: EngineStarter, name: str, client: Background) -> None:
         self._starter, self._name, self._client = starter, name, client
 
     def poll(self) -> int | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from layerwright.host.process import ProcessError, find_program, foreground, mask, run
+from layerwright.host.foreground import foreground
+from layerwright.host.process import ProcessError, find_program, mask, run
 
 PYTHON = sys.executable
 
