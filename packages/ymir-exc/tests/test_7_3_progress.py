@@ -61,6 +61,7 @@ def test_reports_that_come_too_soon_are_left_out(task, monkeypatch):
         (10.5, 0.5, 2, True),
         (12.1, 0.5, 2, False),
         (10.5, 1.0, 2, False),
+        (10.5, 0.99999, 2, False),  # a post-process that ends, by weights: the file has 1.00
         (10.5, 0.5, 4, False),
         (9.0, 0.5, 2, False),
     ],

@@ -84,7 +84,7 @@ def _banner(file: str, text: str) -> Remark | None:
             yaml.YAMLError,
             ValueError,
             TypeError,
-            KeyError,
+            LookupError,
             AttributeError,
             OverflowError,
             RecursionError,

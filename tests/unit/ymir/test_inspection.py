@@ -34,6 +34,13 @@ def test_a_banner_is_named_with_its_repair() -> None:
     assert 'exec "$@"' in read.remark.repair
 
 
+@pytest.mark.parametrize(
+    "text", ["banner\n!!int ''", "banner\n!!float ''", "banner\n!!int '-'", "banner\n!!timestamp ''"]
+)
+def test_tags_that_yaml_itself_stumbles_over(text: str) -> None:
+    assert read_mapping(FILE, said(text)).values is None
+
+
 def test_an_error_text_counts_as_the_file() -> None:
     read = read_mapping(FILE, said("", 1, "exec failed: nope"))
     assert read.values == {"exec failed": "nope"}

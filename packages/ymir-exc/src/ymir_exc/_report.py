@@ -70,9 +70,9 @@ def bounded(report: Report, last: Report | None) -> Report:
 def too_soon(report: Report, last: Report | None, seconds: float) -> bool:
     """Whether a report may be left out, since the last one is younger than so many seconds.
 
-    The first, the last (percent 1) and every change of state are written.
+    The first, the last (percent 1, as it will stand in the file) and every change of state are written.
     """
-    if last is None or report.percent >= 1 or (last.task_id, last.state) != (report.task_id, report.state):
+    if last is None or round(report.percent, 2) >= 1 or (last.task_id, last.state) != (report.task_id, report.state):
         return False
     return 0 <= report.timestamp - last.timestamp < seconds
 
