@@ -12,7 +12,8 @@ from layerwright.resolve.ports import (
     Ports,
     TreeResolver,
 )
-from layerwright.resolve.resolver import UPGRADE_ALL, Upgrade, resolve
+from layerwright.resolve.resolver import resolve
+from layerwright.resolve.upgrades import UPGRADE_ALL, Upgrade
 
 __all__ = [
     "UPGRADE_ALL",

@@ -1,16 +1,12 @@
 """Spec → lock: which cells must be resolved anew, in which order, and what each may not change."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import structs
 
-from layerwright.core.addresses import has_credential, mask_credentials
-from layerwright.core.errors import LayerwrightError, Problem, ResolveError, SpecError, UsageError
-from layerwright.core.source import Location
-from layerwright.facts.components import PYTHON_HOME
+from layerwright.core.errors import UsageError
 from layerwright.lock.freshness import inputs_stand, is_by_name
 from layerwright.lock.model import (
     Deb,
@@ -23,28 +19,23 @@ from layerwright.lock.model import (
     LockedTree,
 )
 from layerwright.oci.platform import Platform
+from layerwright.resolve.credentials import refuse_credentials
+from layerwright.resolve.interpreter import with_interpreter
+from layerwright.resolve.packages import choose_packages
+from layerwright.resolve.places import placed
 from layerwright.resolve.ports import AptRequest, PackageRequest, PackageSet, Ports
+from layerwright.resolve.upgrades import Upgrade, check_upgrade, moves
 from layerwright.spec.fingerprint import cell_resolution_digest
 from layerwright.spec.model import (
     Base,
     Cell,
     Component,
-    GitPackage,
     Model,
-    Package,
     PathPackage,
     Spec,
-    UrlPackage,
 )
-from layerwright.spec.requirement import normalize_name
 
-__all__ = ["UPGRADE_ALL", "Upgrade", "resolve"]
-
-UPGRADE_ALL: Final = "all"
-"""Upgrade everything: previous versions are no preference, bases and Debian packages are asked for again."""
-
-Upgrade = frozenset[str] | str
-"""``UPGRADE_ALL``, or names of Python packages, Debian packages or bases (as the spec writes them)."""
+__all__ = ["resolve"]
 
 _LOCAL_BASES: Final = frozenset({"oci", "archive", "docker"})
 
@@ -72,16 +63,16 @@ def resolve(
     Raises:
         ResolveError: nothing fits; names the cell, and the parent when it is the parent's lock that is in the way.
         SpecError: an address of the spec holds a credential.
-        UsageError: ``upgrade`` names what is nowhere in the lock.
+        UsageError: ``upgrade`` names what is nowhere in the lock, or a component is another Python than a cell says.
     """
     wanted = _with_parents(spec, cells)
-    _refuse_credentials(spec.cells[name] for name in wanted)
+    refuse_credentials(spec.cells[name] for name in wanted)
     locked = (
         {}
         if previous is None
         else {name: cell for name, cell in previous.cells.items() if name in spec.cells}
     )
-    _check_upgrade(spec, locked, upgrade)
+    check_upgrade(spec, locked, upgrade)
     run = _Run(spec=spec, ports=ports, previous=locked, upgrade=upgrade, by_name=by_name)
     for name in spec.cells:
         if name in wanted:
@@ -92,16 +83,6 @@ def resolve(
                 locked[name] if run.parent_stays(spec.cells[name]) else run.cell(spec.cells[name])
             )
     return Lock(cells=run.done)
-
-
-@contextmanager
-def _placed(cell: Cell) -> Iterator[None]:
-    """Let errors of the block that know no better place point at the cell."""
-    try:
-        yield
-    except LayerwrightError as error:
-        error.where = error.where or cell.location
-        raise
 
 
 def _with_parents(spec: Spec, cells: Collection[str] | None) -> frozenset[str]:
@@ -121,54 +102,6 @@ def _chain(spec: Spec, cell: Cell) -> tuple[Cell, ...]:
     while chain[0].base.kind == "image":
         chain.insert(0, spec.cells[chain[0].base.source])
     return tuple(chain)
-
-
-def _refuse_credentials(cells: Iterable[Cell]) -> None:
-    problems = {}
-    for cell in cells:
-        addresses = [
-            (package.url, package.location) for package in cell.packages if isinstance(package, UrlPackage)
-        ]
-        addresses += [
-            (package.git, package.location) for package in cell.packages if isinstance(package, GitPackage)
-        ]
-        addresses += [(model.url, model.location) for model in cell.models]
-        addresses += [(one.url, one.location) for one in cell.components]
-        addresses += [(item.source.git, item.source.location) for item in cell.sources]
-        if cell.base.kind != "image":
-            addresses.append((cell.base.source, cell.location))
-        for address, location in addresses:
-            if has_credential(address):
-                # one item that several cells of a matrix share is one fault
-                problems[location, address] = Problem(
-                    what=f"an address holds a credential: {mask_credentials(address)}",
-                    where=structs.replace(location, text=mask_credentials(location.text)),
-                    hint="take it out of the address and keep it in netrc, so that it never enters a lock or an image",
-                )
-    if problems:
-        raise SpecError(tuple(problems.values()))
-
-
-def _check_upgrade(spec: Spec, locked: Mapping[str, LockedCell], upgrade: Upgrade) -> None:
-    if isinstance(upgrade, str):
-        if upgrade != UPGRADE_ALL:
-            raise ValueError(f"upgrade is a set of names or {UPGRADE_ALL!r}, not {upgrade!r}")
-        return
-    known = {package.name for cell in locked.values() for package in cell.packages}
-    known.update(tree.name for cell in locked.values() for tree in cell.trees)
-    known.update(deb.name for cell in locked.values() for deb in (*cell.apt, *cell.base.debs))
-    known.update(str(cell.base) for cell in spec.cells.values())
-    unknown = sorted(name for name in upgrade if name not in known and normalize_name(name) not in known)
-    if unknown:
-        import difflib  # noqa: PLC0415  # start-up
-
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else "name a package of the lock, or give no name to upgrade all"
-        )
-        raise UsageError(f"nothing in the lock is called {unknown[0]!r}", hint=hint)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,7 +130,7 @@ class _Run:
         chain = _chain(self.spec, cell)
         base = self._base(cell, before)
         apt = self._apt(cell, chain, base)
-        base = _with_interpreter(cell, base, apt)
+        base = with_interpreter(cell, base, apt)
         packages = self._packages(cell, chain, base, before)
         return LockedCell(
             name=cell.name,
@@ -213,19 +146,11 @@ class _Run:
             trees=self._trees(cell, before),
         )
 
-    def _moves(self, name: str) -> bool:
-        """Whether the caller wants this package or base to move."""
-        if isinstance(self.upgrade, str):
-            return True
-        return name in self.upgrade or normalize_name(name) in {
-            normalize_name(given) for given in self.upgrade
-        }
-
     def _may_stay(self, cell: Cell, before: LockedCell) -> bool:
         names = [package.name for package in before.packages]
         names += [deb.name for deb in (*before.apt, *before.base.debs)]
         names += [tree.name for tree in before.trees]
-        if self._moves(str(cell.base)) or any(self._moves(name) for name in names):
+        if moves(self.upgrade, str(cell.base)) or any(moves(self.upgrade, name) for name in names):
             return False
         if not self.by_name and is_by_name(self.previous, cell.name):
             return False
@@ -266,7 +191,7 @@ class _Run:
         brings = cell.apt if self.by_name else ()
         key = (cell.base, cell.platform, cell.python, bool(cell.timezone), brings)
         if key not in self.bases:
-            with _placed(cell):
+            with placed(cell.location):
                 self.bases[key] = self.ports.bases.lock_base(cell)
         return self.bases[key]
 
@@ -281,7 +206,9 @@ class _Run:
         # what stands on this machine is looked at again; what a name means elsewhere is kept until asked for
         if base.kind in _LOCAL_BASES or (base.kind == "debian" and not _has_what_it_needs(cell, before)):
             return False
-        return not self._moves(str(cell.base)) and not any(self._moves(deb.name) for deb in base.debs)
+        return not moves(self.upgrade, str(cell.base)) and not any(
+            moves(self.upgrade, deb.name) for deb in base.debs
+        )
 
     def _apt(self, cell: Cell, chain: tuple[Cell, ...], base: LockedBase) -> tuple[Deb, ...]:
         if not cell.apt:
@@ -293,7 +220,7 @@ class _Run:
         )
         key = (request.names, root, request.installed)
         if key not in self.debs:
-            with _placed(cell):
+            with placed(cell.location):
                 found = self.ports.apt.resolve_apt(request)
             self.debs[key] = tuple(sorted(found, key=lambda deb: (deb.name, deb.architecture)))
         return self.debs[key]
@@ -310,7 +237,7 @@ class _Run:
         preferences = {
             package.name: package.version
             for package in known
-            if package.version and not self._moves(package.name)
+            if package.version and not moves(self.upgrade, package.name)
         }
         inherited = tuple(package for parent in chain[:-1] for package in parent.packages)
         constraints = tuple(dict.fromkeys(line for part in chain for line in part.constraints))
@@ -335,16 +262,7 @@ class _Run:
             if isinstance(package, PathPackage):
                 # before they are resolved: what is edited meanwhile then makes the lock out of date, not wrong
                 self._input_digest(package.path)
-        try:
-            with _placed(cell):
-                chosen = self.ports.packages.resolve_packages(request)
-        except ResolveError as error:
-            if not pins:
-                raise
-            raise self._clash(cell, request, error) from error
-        clashes = _clashes(request, chosen)
-        if clashes:
-            raise _clash_error(cell, request.pins, clashes, "")
+        chosen = choose_packages(cell, request, self.ports.packages)
         return PackageSet(
             wheels=tuple(
                 sorted((w for w in chosen.wheels if w.name not in pins), key=lambda wheel: wheel.name)
@@ -362,15 +280,6 @@ class _Run:
             item.sha256: item.size for cell in cells for item in cell.packages if item.sha256 and item.size
         }
 
-    def _clash(self, cell: Cell, request: PackageRequest, error: ResolveError) -> ResolveError:
-        """Word a failure: it is a clash with the parents when all goes well without their pins."""
-        try:
-            free = self.ports.packages.resolve_packages(replace(request, pins={}, preferences=request.pins))
-        except ResolveError:
-            return error
-        clashes = _clashes(request, free)
-        return _clash_error(cell, request.pins, clashes, error.what.partition("\n")[2]) if clashes else error
-
     def _files(self, cell: Cell, before: LockedCell | None) -> tuple[LockedFile, ...]:
         known = {(file.url, file.sha256): file.size for file in (before.files if before else ())}
         files = []
@@ -385,15 +294,12 @@ class _Run:
         for source in {item.source.name: item.source for item in cell.sources}.values():
             known = tuple(tree for tree in (before.trees if before else ()) if tree.name == source.name)
             same = known and (known[0].git, known[0].rev) == (source.git, source.rev)
-            if same and bool(known[1:]) <= source.submodules and not self._moves(source.name):
+            if same and bool(known[1:]) <= source.submodules and not moves(self.upgrade, source.name):
                 found[source.name] = known
                 continue
             if source.name not in self.trees:
-                try:
+                with placed(source.location):
                     self.trees[source.name] = self.ports.trees.resolve_tree(source)
-                except LayerwrightError as error:
-                    error.where = error.where or source.location
-                    raise
             found[source.name] = self.trees[source.name]
         return tuple(tree for name in sorted(found) for tree in found[name])
 
@@ -412,11 +318,8 @@ class _Run:
 
     def _file_size(self, item: Model | Component) -> int:
         if item.url not in self.sizes:
-            try:
+            with placed(item.location):
                 self.sizes[item.url] = self.ports.files.file_size(item.url)
-            except LayerwrightError as error:
-                error.where = error.where or item.location
-                raise
         return self.sizes[item.url]
 
 
@@ -424,50 +327,3 @@ def _has_what_it_needs(cell: Cell, before: LockedCell) -> bool:
     """Whether a Debian base made for the cell as it was still carries its Python and its time zones."""
     zones = not cell.timezone or any(deb.name == "tzdata" for deb in before.base.debs)
     return before.python == cell.python and zones
-
-
-def _clashes(request: PackageRequest, chosen: PackageSet) -> dict[str, str]:
-    pins = request.pins
-    return {name: version for name, version in chosen.versions.items() if pins.get(name, version) != version}
-
-
-def _clash_error(
-    cell: Cell, pins: Mapping[str, str], needed: Mapping[str, str], explanation: str
-) -> ResolveError:
-    parent = cell.base.source
-    pairs = ", ".join(f"{name} {version} (it has {pins[name]})" for name, version in sorted(needed.items()))
-    what = f"{cell.name} clashes with what its parent {parent} has locked: {cell.name} would need {pairs}"
-    names = " ".join(sorted(needed))
-    return ResolveError(
-        f"{what}\n{explanation}".rstrip(),
-        where=_location_of(cell.packages, cell),
-        hint=f"move the packages to {parent}, or bring it along: layerwright lock --upgrade {names}",
-    )
-
-
-def _location_of(packages: tuple[Package, ...], cell: Cell) -> Location:
-    return packages[0].location if len(packages) == 1 else cell.location
-
-
-def _with_interpreter(cell: Cell, base: LockedBase, apt: tuple[Deb, ...]) -> LockedBase:
-    """The base, with the Python of a component, or of Debian packages when it has none of its own."""
-    if not cell.python:
-        return base
-    for component in (*cell.inherited_components, *cell.components):
-        if component.kind == "python":
-            if component.version and ".".join(component.version.split(".")[:2]) != cell.python:
-                raise UsageError(
-                    f"{cell.name} has Python {cell.python}, and component {component.name!r} is {component.version}",
-                    where=component.location,
-                    hint=f"take the archive of a Python {cell.python}",
-                )
-            interpreter = f"{PYTHON_HOME}/bin/python{cell.python}"
-            return structs.replace(base, python=component.version, interpreter=interpreter)
-    if base.interpreter:
-        return base
-    for deb in (*apt, *base.debs):
-        if deb.name == f"python{cell.python}-minimal":
-            # 3.11.2-6+deb12u4, 1:3.9.1-1: epoch and revision are Debian's
-            version = deb.version.rpartition(":")[2].partition("-")[0].partition("+")[0]
-            return structs.replace(base, python=version, interpreter=f"/usr/bin/python{cell.python}")
-    return base
