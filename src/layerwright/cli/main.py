@@ -139,9 +139,8 @@ def _guarded(context: "Context", options: argparse.Namespace) -> int:
         return error.exit_code
     except KeyboardInterrupt as interrupt:
         context.reporter.close()
-        terminal.tell(
-            f"{terminal.paint('interrupted', '1;33')}: what was finished is kept; run the command again to go on"
-        )
+        means = getattr(options, "interrupted", "what was finished is kept; run the command again to go on")
+        terminal.tell(f"{terminal.paint('interrupted', '1;33')}: {means}")
         number: int = interrupt.args[0] if interrupt.args else signal.SIGINT
         return _SIGNALLED + number
     except Exception:  # noqa: BLE001 - a bug keeps its traceback

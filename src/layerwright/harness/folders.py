@@ -53,6 +53,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         user: ids of the program; None to run as root.
         owner: ids that the folders are given to; None leaves them as they are.
         source: where the data came from, for people.
+        limit: how many pictures of each part were asked for; 0 for all.
         network: False cuts the executor off.
         memory: bytes it may use; 0 for no limit.
         lenient: start even where the platform refuses (no validation pictures).
@@ -79,6 +80,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     user: tuple[int, int] | None = None
     owner: tuple[int, int] | None = None
     source: str = ""
+    limit: int = 0
     network: bool = True
     memory: int = 0
     lenient: bool = False
@@ -183,6 +185,7 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
         model=str(inputs.model.package) if inputs.model else "",
         stage=inputs.model.stage if inputs.model else "",
         data=inputs.source,
+        limit=inputs.limit,
         remarks=(
             *inputs.remarks,
             *inputs.data.remarks,

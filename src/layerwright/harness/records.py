@@ -76,6 +76,7 @@ class Job(Struct, frozen=True, kw_only=True):
         model: package that the task starts from; empty for none.
         stage: of that package.
         data: where the pictures came from.
+        limit: how many of each part were asked for; 0 for all.
         remarks: on the image and the data, before the start.
     """
 
@@ -97,6 +98,7 @@ class Job(Struct, frozen=True, kw_only=True):
     model: str = ""
     stage: str = ""
     data: str = ""
+    limit: int = 0
     remarks: tuple[Remark, ...] = ()
 
 

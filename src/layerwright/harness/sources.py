@@ -21,6 +21,7 @@ DataForm = Literal["auto", "coco", "voc", "yolo", "pictures"]
 _SUFFIXES: Final = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".bmp": "bmp"}
 _LARGEST_LABELS = 1 << 30
 _CHUNK = 1 << 20
+_CLASSES_SHOWN = 20
 
 
 class DataSource(Struct, frozen=True, kw_only=True):
@@ -77,8 +78,10 @@ def load_data(source: DataSource, *, training: bool) -> LoadedData:
     """
     part = _read(source.path, source.form)
     validation = _read(source.validation, source.form) if source.validation is not None else None
-    names = source.class_names or _merged(part.class_names, validation.class_names if validation else ())
+    own = _merged(part.class_names, validation.class_names if validation else ())
+    names = source.class_names or own
     reader = _Reader(names)
+    reader.remarks.extend(_missing_classes(source, own, training=training))
     groups: dict[str, list[Picture]] = {"train": [], "val": [], "test": [], "": []}
     for file, boxes in part.boxes.items():
         groups[part.parts.get(file, "")].append(reader.picture(file, boxes))
@@ -98,6 +101,30 @@ def load_data(source: DataSource, *, training: bool) -> LoadedData:
 
 def _merged(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
+
+
+def _missing_classes(source: DataSource, own: Sequence[str], *, training: bool) -> Iterator[Remark]:
+    """A class that was named and is not in the labels may be one of a larger project, or a slip of the pen.
+
+    Raises:
+        UsageError: a training would be left without any label.
+    """
+    missing = [name for name in source.class_names if name not in own]
+    if not own or not missing:
+        return
+    known = ", ".join(own[:_CLASSES_SHOWN]) + (" …" if len(own) > _CLASSES_SHOWN else "")
+    if training and len(missing) == len(source.class_names):
+        raise UsageError(
+            f"no label in {source.path} is of class {', '.join(missing)}", hint=f"its classes are {known}"
+        )
+    for name in missing:
+        yield Remark(
+            outcome="fine",
+            rule="2.3",
+            file=str(source.path),
+            field=name,
+            message=f"no label is of this class; those of the data are {known}",
+        )
 
 
 def _once(pictures: Sequence[Picture]) -> tuple[Picture, ...]:

@@ -277,6 +277,14 @@ class _Views:
                 texts[f"{PREFIX}{one.name}"] = form_text(value)
         texts["engine"] = job.engine if job.engine in self.site.engines else texts["engine"]
         texts["data"] = next((one.name for one in self.site.data if str(one.path) == job.data), texts["data"])
+        texts["limit"] = str(job.limit)
+        if job.task == task:
+            texts["topk"] = str(job.topk)
+            texts["also_infer"] = "yes" if job.also_infer else ""
+            of = next(
+                (one for one in starts if job.model and Path(job.model).is_relative_to(one.folder)), None
+            )
+            texts["start"] = of.task_id if of else ""
         return Filled(texts=texts)
 
     def _form_page(

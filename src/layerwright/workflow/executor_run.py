@@ -17,14 +17,15 @@ from msgspec import Struct, field
 from layerwright.core.errors import LayerwrightError, UsageError
 from layerwright.harness.folders import Inputs, prepare
 from layerwright.harness.inspect_image import ImageSays, inspect_image
-from layerwright.harness.jobs import cancel_job, read_job
+from layerwright.harness.jobs import JobView, cancel_job, read_job
 from layerwright.harness.records import Report, State
 from layerwright.harness.running import RunOptions, run_job
 from layerwright.harness.sources import DataSource, LoadedData, load_data
 from layerwright.harness.start_model import StartModel, open_package
 from layerwright.harness.watch import Clock
+from layerwright.spec.faults import nearest
 from layerwright.workflow.executor_engines import EngineStarter, find_starter
-from layerwright.workflow.session import Session
+from layerwright.workflow.session import Session, read_spec
 from layerwright.ymir.codes import Task
 from layerwright.ymir.configuration import fill_form
 from layerwright.ymir.environment import PROTOCOLS, make_task_id
@@ -133,7 +134,7 @@ def make_ready(session: Session, request: ExecutorRequest) -> Ready:
         also_infer=request.also_infer,
         task_id=task_id,
         image=starter.image,
-        image_name=request.image or starter.image,
+        image_name=_asked_for(session, request, starter),
         engine=request.engine,
         form=fill_form(says.template, request.edits),
         data=data,
@@ -147,7 +148,8 @@ def make_ready(session: Session, request: ExecutorRequest) -> Ready:
         user=user,
         owner=owner,
         source=str(request.data.path),
-        remarks=(*says.remarks, *_model_remarks(request, model)),
+        limit=request.data.limit,
+        remarks=(*says.remarks, *_added_remarks(says, request), *_model_remarks(request, model)),
     )
     folder = (
         _below(session, request.work) if request.work is not None else session.start / ROOT_FOLDER / task_id
@@ -219,13 +221,16 @@ def start_executor(session: Session, request: ExecutorRequest) -> Running:
     return Running(folder=prepared.folder, task_id=prepared.job.task_id, thread=thread)
 
 
-def cancel_executor(session: Session, folder: Path, *, fetch_result: bool = False) -> None:
+def cancel_executor(session: Session, folder: Path, *, fetch_result: bool = False) -> JobView:
     """Ask for the end of a job (``harness.jobs.cancel_job``), and end a container that nobody looks after any more.
 
     Args:
         session: surroundings.
         folder: the work folder.
         fetch_result: "terminate and fetch result".
+
+    Returns:
+        The job as it was before; one that had ended stays as it is.
 
     Raises:
         UsageError: the folder holds no job.
@@ -236,10 +241,35 @@ def cancel_executor(session: Session, folder: Path, *, fetch_result: bool = Fals
         # A harness that was killed leaves its container: the client's end is not the container's.
         left = EngineStarter(session=session, engine=view.job.engine, image=view.job.image)
         left.remove(view.job.task_id)
+    return view
 
 
 def _below(session: Session, path: Path) -> Path:
     return session.start / path.expanduser()
+
+
+def _asked_for(session: Session, request: ExecutorRequest, starter: "Starter") -> str:
+    """The image's name as people use it: without one, the spec's only image, so that its jobs are found by it."""
+    if request.image:
+        return request.image
+    cells = tuple(read_spec(session).cells)
+    return cells[0] if len(cells) == 1 else starter.image
+
+
+def _added_remarks(says: ImageSays, request: ExecutorRequest) -> tuple[Remark, ...]:
+    """Keys that the form does not have are rows that a person added there, or a slip of the pen here."""
+    return tuple(
+        Remark(
+            outcome="fine",
+            rule="1.3",
+            file="/in/config.yaml",
+            field=key,
+            message=f"the template of {request.task} has no such key: it arrives as text, like a row added to the form",
+            repair=f"{key!r} may be meant as {near!r}" if (near := nearest(key, says.template)) else "",
+        )
+        for key in request.edits
+        if key not in says.template
+    )
 
 
 def _fifth(data: LoadedData) -> int:

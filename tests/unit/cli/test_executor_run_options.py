@@ -57,6 +57,8 @@ def test_the_most() -> None:
         (["--data", "x", "--poll", "0"], "above 0"),
         (["--data", "x", "--param", "epochs"], "sets no parameter"),
         (["--data", "x", "--param", "=3"], "sets no parameter"),
+        (["--data", "x", "--validation-share", "3"], "from 0 to below 1"),
+        (["--data", "x", "--validation-share", "nan"], "from 0 to below 1"),
     ],
 )
 def test_what_makes_no_sense(words: list[str], what: str) -> None:

@@ -136,6 +136,7 @@ def test_classes_that_are_named_alone_count(tmp_path: Path) -> None:
     data = load_data(DataSource(path=tmp_path, class_names=("dog",)), training=False)
     assert data.dataset.class_names == ("dog",)
     assert data.dataset.candidates[0].boxes == ()
+    assert [(remark.outcome, remark.field) for remark in data.remarks] == [("fine", "dog")]
 
 
 def test_validation_from_another_place(tmp_path: Path) -> None:
@@ -181,3 +182,20 @@ def test_what_cannot_be_loaded(tmp_path: Path, files: dict[str, str], form: str,
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         load_data(DataSource(path=tmp_path / "x"), training=True)
+
+
+def test_a_class_that_no_label_has(tmp_path: Path) -> None:
+    pictures(tmp_path / "images", "a.png", "b.png")
+    coco(tmp_path / "labels.json", "a.png", "b.png")
+    with pytest.raises(UsageError, match="is of class dog, cow") as caught:
+        load_data(DataSource(path=tmp_path, class_names=("dog", "cow")), training=True)
+    assert caught.value.hint == "its classes are cat"
+    data = load_data(DataSource(path=tmp_path, class_names=("dog", "cat")), training=True)
+    assert data.dataset.class_names == ("dog", "cat")
+    assert [(remark.outcome, remark.field) for remark in data.remarks] == [("fine", "dog")]
+
+
+def test_classes_of_pictures_without_labels_are_taken_as_they_are(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    data = load_data(DataSource(path=tmp_path, class_names=("dog",)), training=False)
+    assert (data.dataset.class_names, data.remarks) == (("dog",), ())

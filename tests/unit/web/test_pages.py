@@ -203,6 +203,15 @@ def test_nothing_else_can_be_read(client: TestClient, site, place: str) -> None:
     assert client.get(place.replace("JOB", folder.name)).status_code == 404
 
 
+def test_the_same_form_again_is_the_same(client: TestClient, site) -> None:
+    folder = make_job(site, "mining", also_infer=True, limit=2)
+    text = client.get(f"/images/hello/mining?like={folder.name}").text
+    assert re.search(r'name="limit" id="f-limit" value="2"', text)
+    assert re.search(r'name="topk" id="f-topk" value="2"', text)
+    assert re.search(r'name="also_infer" id="f-also" value="yes" checked', text)
+    assert re.search(r'<option value="">', text)  # it started from no model
+
+
 def test_a_form_like_that_of_no_job(client: TestClient) -> None:
     answer = client.get("/images/hello/training?like=../data")
     assert (answer.status_code, 'value="5"' in answer.text) == (200, True)

@@ -203,3 +203,38 @@ def test_an_engine_that_cannot_run_cat(tmp_path: Path, monkeypatch: pytest.Monke
     starter = EngineStarter(session=session(tmp_path), engine="docker", image="app:1")
     with pytest.raises(EngineError, match="Unable to find image"):
         starter.cat("/img-man/manifest.yaml")
+
+
+def test_a_parameter_that_the_template_lacks_is_told(
+    tmp_path: Path, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = scripted(lambda: [good])
+    monkeypatch.setattr(executor_run, "system_clock", starter.time.clock)
+    report = run_executor(session(tmp_path), request(tmp_path, edits={"epocs": "3", "epochs": "4"}))
+    (remark,) = [one for one in report.remarks if one.field == "epocs"]
+    assert (remark.outcome, remark.rule) == ("fine", "1.3")
+    assert remark.repair == "'epocs' may be meant as 'epochs'"
+    assert report.configuration["epocs"] == "3"
+    assert report.good
+
+
+@pytest.mark.parametrize(("images", "name"), [(["shapes"], "shapes"), (["a", "b"], "the-image")])
+def test_without_a_name_a_job_goes_by_the_only_image(
+    tmp_path: Path, scripted: Any, monkeypatch: pytest.MonkeyPatch, images: list[str], name: str
+) -> None:
+    starter = scripted(lambda: [good])
+    starter.image = "the-image"
+    monkeypatch.setattr(executor_run, "system_clock", starter.time.clock)
+    lines = ["[project]", 'name = "x"', 'version = "1"']
+    for image in images:
+        lines += [f"[images.{image}]", 'from = "debian:bookworm"']
+    (tmp_path / "layerwright.toml").write_text("\n".join(lines))
+    report = run_executor(session(tmp_path), request(tmp_path, image="", work=Path("w")))
+    assert (report.image, read_job(tmp_path / "w").job.image_name) == (name, name)
+
+
+def test_what_a_cancelled_job_was(tmp_path: Path, scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    starter = scripted(lambda: [good])
+    monkeypatch.setattr(executor_run, "system_clock", starter.time.clock)
+    run_executor(session(tmp_path), request(tmp_path, work=Path("w")))
+    assert executor_run.cancel_executor(session(tmp_path), tmp_path / "w").state.phase == "done"

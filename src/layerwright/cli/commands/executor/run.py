@@ -10,6 +10,7 @@ from layerwright.cli.parsers import Commands
 from layerwright.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from layerwright.harness.jobs import JobView
     from layerwright.harness.records import Report, State
     from layerwright.workflow.executor_run import ExecutorRequest
 
@@ -68,7 +69,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     folder.add_argument(
         "--clean", action="store_true", help="remove what the platform removes after a task (rule 3.5)"
     )
-    parser.set_defaults(handler=_run, makes_images=True)
+    parser.set_defaults(
+        handler=_run,
+        makes_images=True,
+        interrupted="the container is gone, and the work folder tells how far it came; "
+        "the same command makes a new job, in another work folder",
+    )
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -149,13 +155,14 @@ def _run(context: Context, options: argparse.Namespace) -> int:
     if options.cancel is not None:
         from layerwright.workflow.executor_run import cancel_executor  # noqa: PLC0415 - start-up
 
-        folder = context.session.start / options.cancel
-        cancel_executor(context.session, folder, fetch_result=options.fetch_result)
-        return 0
+        folder = context.session.start / options.cancel.expanduser()
+        return _cancelled(
+            context, cancel_executor(context.session, folder, fetch_result=options.fetch_result)
+        )
     if options.again is not None:
         from layerwright.harness.judging import judge_folder  # noqa: PLC0415 - start-up
 
-        return _told(context, judge_folder((context.session.start / options.again).absolute()))
+        return _told(context, judge_folder((context.session.start / options.again.expanduser()).absolute()))
     request = _request(context, options)
     if options.torture:
         return _torture(context, request)
@@ -180,6 +187,11 @@ def _request(context: Context, options: argparse.Namespace) -> "ExecutorRequest"
         )
     if options.poll <= 0:
         raise UsageError("--poll takes seconds above 0", hint="the platform polls every 20 seconds")
+    if not 0 <= options.validation_share < 1:
+        raise UsageError(
+            f"--validation-share is {options.validation_share:g}, and a share from 0 to below 1 is wanted",
+            hint="0.2 sets a fifth of the pictures apart",
+        )
     start = context.session.start
     edits = {}
     for text in options.param:
@@ -234,6 +246,27 @@ class _Teller:
             return
         self.told, self.when = news, now
         self.context.session.reporter(Notice(message=progress_text(state)))
+
+
+def _cancelled(context: Context, view: "JobView") -> int:
+    """Say what became of ``--cancel``."""
+    from msgspec import json  # noqa: PLC0415 - start-up
+
+    asked = view.report is None and view.state.phase in {"prepared", "running"}
+    if context.terminal.json:
+        document = {
+            "schema": 1,
+            "folder": str(view.folder),
+            "task_id": view.job.task_id,
+            "was": view.state.phase,
+            "asked": asked,
+        }
+        context.terminal.print(json.encode(document).decode())
+    elif asked:
+        context.terminal.tell(f"{view.job.task_id} ends within a second; --again {view.folder} tells how")
+    else:
+        context.terminal.tell(f"{view.job.task_id} does not run any more: {view.state.phase}")
+    return 0
 
 
 def _told(context: Context, report: "Report") -> int:

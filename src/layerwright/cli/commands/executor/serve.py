@@ -68,7 +68,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         default=2.0,
         help="between two polls of a monitor file (default: 2)",
     )
-    parser.set_defaults(handler=_serve, makes_images=True)
+    parser.set_defaults(
+        handler=_serve, makes_images=True, interrupted="the page is gone, and the jobs that it ran"
+    )
 
 
 def _serve(context: Context, options: argparse.Namespace) -> int:
