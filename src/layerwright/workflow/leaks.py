@@ -56,6 +56,7 @@ _RECORDS: Final = "leaks-1"
 _KEY: Final = "key"
 _KEY_BYTES: Final = 32
 _CHUNK: Final = 1 << 20
+_PUBLIC: Final = frozenset({"https", "http", "git"})
 _SHOWN: Final = 8
 _NAMED: Final = 3
 _EVERYBODY: Final = stat.S_IWOTH
@@ -360,8 +361,11 @@ def _units(node: Node, result: "NodeResult") -> Iterator[_Unit]:
     """What of a node was made here."""
     step = node.step
     match step:
-        case CopyTree() | CopySource() | WriteFiles() | RunTests():
+        case CopyTree() | WriteFiles() | RunTests():
             rules = True
+        case CopySource():
+            # What stands on a public server is published, keys of tests with it; folders and ssh are the user's own.
+            rules = step.git.partition("://")[0].removeprefix("git+") not in _PUBLIC
         case RunCommand(files=files):
             rules = not files  # what somebody else's installer brings is not the spec's
         case InstallPython() | InstallEntry() | InstallCheckDevice() | InstallSeal() | InstallApt():

@@ -316,6 +316,24 @@ def test_f03_a_submodule_cannot_read_this_machine(workplace: Workplace, daemon: 
     assert "transport 'file' not allowed" in told(done.err)
 
 
+def test_keys_of_published_tests_are_no_leak(workplace: Workplace, daemon: str, tmp_path: Path) -> None:
+    """Large projects have keys among their tests; what stands in a folder of the user's is searched by the rules."""
+    from support.secret_samples import expand
+
+    copy = workplace.repositories.clone("vision", tmp_path / "copy")
+    (copy / "test_token.txt").write_text(expand("token = ghp_<alnum:36>\n"))
+    commit_all(copy, "a test with a token")
+    git(copy, "tag", "keyed")
+    git(copy, "push", "--quiet", "origin", "keyed")
+    own = str(workplace.repositories.path("vision"))
+    source = workplace.source("vision", "keyed")
+    workplace.write(source.replace(own, f"{daemon}/vision.git") + uses("vision"))
+    assert files_of(workplace, tmp_path)["home/vision/test_token.txt"].startswith(b"token = ghp_")
+    workplace.write(source + uses("vision"))
+    said = told(workplace("build", "dev", status=4).err)
+    assert "home/vision/test_token.txt" in said
+
+
 def test_repositories_are_the_same_each_time(original_repositories: Repositories, tmp_path: Path) -> None:
     from support.musa_sources import make_repositories
 
