@@ -22,6 +22,7 @@ __all__ = ["Download", "downloads_of", "file_of", "files_stage"]
 
 _FETCH: Final = "/opt/fetch.py"
 _MOUNTED_MODE: Final = 0o644
+_DIGITS: Final = 32
 _FETCH_LINES: Final = (
     "import base64, hashlib, netrc, os, sys, urllib.parse, urllib.request",
     "url, sha256, path, mode = sys.argv[1:]",
@@ -83,10 +84,13 @@ def downloads_of(steps: Iterable[Step]) -> tuple[Download, ...]:
     return tuple(found.values())
 
 
-def file_of(downloads: Sequence[Download], sha256: str, mode: int = _MOUNTED_MODE) -> str:
-    """Where the stage has a file."""
-    number = next(place for place, one in enumerate(downloads) if (one.sha256, one.mode) == (sha256, mode))
-    return f"/opt/files/{number}"
+def file_of(sha256: str, mode: int = _MOUNTED_MODE) -> str:
+    """Where the stage has a file.
+
+    Named by its content: Podman (buildah 1.28) takes a step from its cache by the step's text alone, whatever its
+    mounts hold.
+    """
+    return f"/opt/files/{sha256[:_DIGITS]}-{mode:04o}"
 
 
 def files_stage(downloads: Sequence[Download], *, python: str, root: Path, secrets: Secrets) -> list[str]:
@@ -122,7 +126,7 @@ def files_stage(downloads: Sequence[Download], *, python: str, root: Path, secre
                 [
                     f"{WITH_CA} {shell_word(python, what='the interpreter')} {_FETCH}",
                     f"  {shell_word(url, what='an address')}",
-                    f"  {one.sha256} /opt/files/{number} {one.mode:04o}",
+                    f"  {one.sha256} {file_of(one.sha256, one.mode)} {one.mode:04o}",
                 ],
                 mounts=[secrets.ca_mount, secrets.netrc_mount(required=False)],
             )

@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 from msgspec import structs
 
-from layerwright.backends.docker.downloads import Download, file_of, files_stage
+from layerwright.backends.docker.downloads import file_of, files_stage
 from layerwright.backends.docker.environment import (
     environment_stage,
     install_pip,
@@ -324,14 +324,13 @@ def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a 
     state = _State()
     if parts.below is not None:
         state = _State(environment=dict(parts.below.env), workdir=parts.below.workdir)
-    fetched = parts.files
     sources = iter(range(len(parts.trees)))
     tests = iter(range(len(parts.rest)))
     written = iter(range(len(parts.texts)))
     for step in parts.rest:
         match step:
             case FetchFile():
-                source = file_of(fetched, step.sha256, step.mode)
+                source = file_of(step.sha256, step.mode)
                 lines.append(f"COPY --from=files {paths(source, step.to, what='a path')}")
             case CopyTree():
                 inside = context_path(step.source, root, what="what is copied", where=step.location) or "."
@@ -342,7 +341,7 @@ def _image(parts: Parts, root: Path) -> list[str]:  # noqa: C901 - one branch a 
             case CopySource():
                 lines.append(copy_tree_of(next(sources), step.to))
             case RunCommand():
-                lines += _run(step, state, parts.config, fetched)
+                lines += _run(step, state, parts.config)
             case RunTests():
                 stage, number = _tests(step, next(tests), state, parts.config), lines.index(opened)
                 lines[number] = opened.replace(" AS image", f" AS {stage.before}")
@@ -416,9 +415,7 @@ def _value(name: str, value: str) -> str:
     return text[:-1] + f':${{PATH:-{DEFAULT_PATH}}}"' if name == "PATH" else text
 
 
-def _run(
-    step: RunCommand, state: _State, config: SetConfig, fetched: Sequence[Download], *, mounts: str = ""
-) -> list[str]:
+def _run(step: RunCommand, state: _State, config: SetConfig, *, mounts: str = "") -> list[str]:
     """A command; what its variables share with the image's is set for good, the rest for it alone."""
     shared = {name: value for name, value in step.env.items() if config.env.get(name) == value}
     lines = [*state.env(shared), *state.work(step.workdir or "/")]
@@ -436,7 +433,7 @@ def _run(
         for name in step.secrets
     )
     mounts += "".join(
-        f"--mount=type=bind,from=files,source={file_of(fetched, file.sha256)},target={FILES_MOUNT}/{file.name} "
+        f"--mount=type=bind,from=files,source={file_of(file.sha256)},target={FILES_MOUNT}/{file.name} "
         for file in step.files
     )
     script = [f"| {line}" for line in step.script.strip("\n").split("\n")] if step.script.strip() else []
