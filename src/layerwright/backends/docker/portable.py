@@ -371,7 +371,7 @@ def _tests(step: RunTests, number: int, state: "_State", config: SetConfig) -> _
     copies = [paths(*plain(path, what="a path"), path, what="a path") for path in step.kept]
     return _TestStage(
         before=before,
-        lines=["", f"FROM {before} AS {tested}", *_run(command, beside, config, (), mounts=mount), ""],
+        lines=["", f"FROM {before} AS {tested}", *_run(command, beside, config, mounts=mount), ""],
         copies=[f"COPY --from={tested} {files}" for files in copies],
     )
 
@@ -384,7 +384,7 @@ def _smoke(parts: Parts) -> list[str]:
     state = _State(environment=dict(config.env), workdir=config.workdir)
     lines = ["", *comment("Smoke tests: build with --target smoke."), "FROM image AS smoke"]
     for step in parts.smoke:
-        lines += _run(step, state, config, parts.files)
+        lines += _run(step, state, config)
     return [*lines, "", *comment("What a plain build makes: the image, without its tests."), "FROM image"]
 
 
