@@ -127,6 +127,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "tensorboard": ("TensorBoard", "TensorBoard"),
     "tensorboard open": ("Open TensorBoard", "打开 TensorBoard"),
     "tensorboard start": ("Start TensorBoard", "启动 TensorBoard"),
+    "tensorboard here": (
+        "It answers on the machine of this page alone. From another one, forward its port, too:",
+        "它只在本页所在的机器上应答。从其他机器访问时，请同样转发其端口：",
+    ),
     "tensorboard none": ("No event files yet.", "还没有事件文件。"),
     "tensorboard missing": (
         "TensorBoard is not installed here; with it installed:",
@@ -143,6 +147,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "dropped": ("Not sent by the platform's page (falsy values)", "平台页面不会发送的值（空、0、否）"),
     "more settings": ("Sent as the template has them", "按模板原样发送"),
     "choose": ("Choose what to run", "选择要运行的任务"),
+    "no answer": (
+        "The program behind this page does not answer: what stands here may be out of date.",
+        "本页背后的程序没有应答：此处内容可能已过时。",
+    ),
     "mode live": ("updates by itself", "自动更新"),
 }
 

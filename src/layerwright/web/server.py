@@ -1,9 +1,11 @@
 """Serves the page."""
 
+import errno
 import ipaddress
 import secrets
 import socket
 from collections.abc import Callable
+from typing import Final
 
 import uvicorn
 
@@ -16,6 +18,11 @@ from layerwright.web.crew import Crew
 from layerwright.web.site import Site
 
 __all__ = ["serve"]
+
+_HINTS: Final = {
+    errno.EADDRINUSE: "choose another: --port 0 takes one that is free",
+    errno.EACCES: "ports below 1024 are root's: --port 0 takes one that is free",
+}
 
 
 def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[str], None]) -> None:
@@ -32,7 +39,8 @@ def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[s
         UsageError: it cannot listen there.
     """
     listening = _listen(host, port)
-    loopback = _is_loopback(listening)
+    at = ipaddress.ip_address(listening.getsockname()[0])
+    loopback = at.is_loopback
     if not loopback and not token:
         token = secrets.token_urlsafe(24)
     board = Board(site.runs, site.session.host)
@@ -43,7 +51,15 @@ def serve(site: Site, *, host: str, port: int, token: str, on_ready: Callable[[s
         proxy_headers=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     actual = listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
+    # The page answers by addresses and the name localhost alone, where it needs no token.
+    name = (
+        str(at)
+        if loopback and host.lower() != "localhost"
+        else socket.gethostname()
+        if at.is_unspecified
+        else host
+    )
+    shown = f"[{name}]" if ":" in name else name
     on_ready(f"http://{shown}:{actual}/" + (f"?token={token}" if token else ""))
     try:
         uvicorn.Server(config).run(sockets=[listening])
@@ -71,10 +87,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise UsageError(
             f"cannot listen at {host}, port {port}: {error.strerror or error}",
-            hint="choose another: --port 0 takes one that is free",
+            hint=_HINTS.get(
+                error.errno or 0, "--host takes an address or a name of this machine, such as 127.0.0.1"
+            ),
         ) from error
     return listening
-
-
-def _is_loopback(listening: socket.socket) -> bool:
-    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback

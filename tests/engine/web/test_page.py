@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from layerwright.host.environment import HostEnvironment
+from layerwright.web.board import Board
 from support.command import Command, finish
 
 pytestmark = pytest.mark.engine
@@ -129,7 +132,10 @@ def test_with_the_keyboard_alone(visit) -> None:
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_runs_over_the_edge(visit, width: int) -> None:
     page = visit(viewport={"width": width, "height": 740})
-    train(page, epochs="2", pause="0")
+    train(page, epochs="3", pause="0.7")
+    # while it runs, the details of its steps are longest
+    page.locator(".steps", has_text="best epoch_2").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     done(page)
     job = page.url
     for place in (job, job.partition("/jobs")[0] + "/", job.partition("/jobs")[0] + "/images/busy/training"):
@@ -176,6 +182,45 @@ def test_tensorboard_is_started_and_linked(project: Command, tmp_path: Path, chr
         urllib.request.urlopen(address, timeout=5)
 
 
+def test_a_tensorboard_that_does_not_start_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "tensorboard"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho no module named numpy >&2\nexit 3\n")
+    program.chmod(0o755)
+    board = Board(tmp_path, HostEnvironment.gather({"PATH": str(program.parent), "HOME": str(tmp_path)}))
+    board.start()
+    assert (board.fault, board.address) == ("TensorBoard ended with 3: no module named numpy", "")
+
+
+def test_a_job_that_is_watched(visit) -> None:
+    """What has the focus keeps it while the page changes; only what is being done is announced."""
+    page = visit()
+    train(page, epochs="8", pause="0.7")
+    page.locator("tbody th", has_text="epoch_2").wait_for()
+    page.evaluate("window.kept = document.querySelectorAll('#live .scroll')[1]; kept.focus()")
+    page.locator("tbody th", has_text="epoch_4").wait_for()
+    assert page.evaluate("document.activeElement === kept")
+    assert page.evaluate("document.querySelector('#live [role=status]').textContent.includes('%')") is False
+    assert not page.locator("#lost").is_visible()
+    done(page)
+
+
+def test_a_page_whose_program_is_gone_says_so(chromium, address: str) -> None:
+    page = chromium.new_page()
+    try:
+        page.goto(address)
+        job = train(page, epochs="30", pause="0.5")
+        page.route("**/live", lambda route: route.abort())
+        page.get_by_text("does not answer").wait_for(timeout=20_000)
+        page.unroute("**/live")
+        page.locator("#lost").wait_for(state="hidden", timeout=20_000)
+        page.get_by_role("button", name="Stop", exact=True).click()
+        done(page)
+        assert job in page.url
+    finally:
+        page.close()
+
+
 def test_without_scripts_and_in_chinese(visit) -> None:
     page = visit(java_script_enabled=False, locale="zh-CN")
     assert page.locator("html").get_attribute("lang") == "zh"
@@ -198,7 +243,8 @@ def test_on_another_address_a_token_is_needed(project: Command) -> None:
         address = process.stdout.readline().decode().strip()
         bare, _, token = address.partition("?token=")
         assert len(token) >= 32
-        bare = bare.replace("0.0.0.0", "127.0.0.1")
+        assert socket.gethostname() in bare  # nobody can open 0.0.0.0 from elsewhere
+        bare = bare.replace(socket.gethostname(), "127.0.0.1")
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(bare, timeout=20)
         asked = urllib.request.Request(bare, headers={"Authorization": f"Bearer {token}"})
@@ -214,6 +260,12 @@ def test_what_cannot_be_served(project: Command, tmp_path: Path) -> None:
     assert "--data takes a folder of pictures" in said
     said = project("executor", "serve", "--host", "192.0.2.1", status=2).err
     assert "cannot listen at 192.0.2.1" in said
+    assert "--host takes an address or a name of this machine" in said
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = project("executor", "serve", "--port", str(taken.getsockname()[1]), status=2).err
+    assert "--port 0 takes one that is free" in said
     said = project("executor", "serve", "--port", "70000", status=2).err
     assert "70000 is no port" in said
     short = tmp_path / "token"

@@ -3,11 +3,33 @@
 
 const log = document.getElementById("log");
 
+// Only what differs is changed: what somebody reads, has marked, or has the focus on stays, and screen readers say no
+// more than what is new.
+const merge = (old, fresh) => {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const name of fresh.getAttributeNames()) old.setAttribute(name, fresh.getAttribute(name));
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, place) => {
+    const there = before[place];
+    if (there && there.nodeName === node.nodeName) merge(there, node);
+    else if (there) there.replaceWith(node);
+    else old.append(node);
+  });
+  before.slice(after.length).forEach((node) => node.remove());
+};
+
 if (log && log.dataset.live === "yes") {
   log.scrollTop = log.scrollHeight;
   const place = `/jobs/${encodeURIComponent(log.dataset.job)}`;
   let offset = Number(log.dataset.offset);
   let waiting = 1000;
+  const lost = document.getElementById("lost");
 
   const readLog = async () => {
     for (let more = true; more;) {
@@ -28,15 +50,18 @@ if (log && log.dataset.live === "yes") {
       if (answer.ok) {
         const old = document.getElementById("live");
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-        if (old.innerHTML !== fresh.innerHTML) old.replaceWith(document.adoptNode(fresh));
+        const ended = fresh.dataset.live === "no";
+        merge(old, fresh);
         await readLog();
-        if (fresh.dataset.live === "no") {
+        if (ended) {
           location.reload();
           return;
         }
         waiting = 1000;
       }
+      lost.hidden = answer.ok;
     } catch {
+      lost.hidden = false;
       waiting = Math.min(waiting * 2, 15000); // the page's program is gone, or the network
     }
     setTimeout(look, waiting);
