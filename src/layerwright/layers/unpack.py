@@ -13,7 +13,7 @@ from pathlib import Path
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.layers.extracted import DISK_FULL, write_all
-from layerwright.oci.compression import gunzip
+from layerwright.oci.compression import gunzip, unzstd
 
 __all__ = ["Unpacked", "extract_layer"]
 
@@ -91,9 +91,7 @@ def _as_tar(chunks: Iterator[bytes]) -> Iterator[bytes]:
             break
     whole = chain([first], chunks)
     if first.startswith(_ZSTD_MAGIC):
-        raise BuildError(
-            "a layer is compressed with zstd, which is not supported", hint="use a base with gzip layers"
-        )
+        return unzstd(whole)
     return gunzip(whole) if first.startswith(_GZIP_MAGIC) else whole
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from layerwright.core.errors import BuildError, IntegrityError
-from layerwright.oci.compression import gunzip
+from layerwright.oci.compression import unpacked
 from layerwright.oci.digest import Digest
-from layerwright.oci.layer import GZIP_LAYER, TAR_LAYER, Layer
+from layerwright.oci.layer import Layer
 
 __all__ = ["BlobSource", "tar_of", "verified"]
 
@@ -60,10 +60,9 @@ def tar_of(layer: Layer, blob: Iterable[bytes]) -> Iterator[bytes]:
         IntegrityError: it is not the tar that the layer names.
     """
     what = f"the tar of layer {layer.digest.short}"
-    if layer.media_type == GZIP_LAYER:
-        return verified(gunzip(blob), layer.diff_id, size=layer.tar_size, what=what)
-    if layer.media_type == TAR_LAYER:
-        return verified(blob, layer.diff_id, size=layer.tar_size, what=what)
+    tar = unpacked(layer.media_type, blob)
+    if tar is not None:
+        return verified(tar, layer.diff_id, size=layer.tar_size, what=what)
     raise BuildError(
         f"layer {layer.digest.short} is of type {layer.media_type}, which cannot be unpacked",
         hint="copy the image with gzip layers: skopeo copy --dest-compress-format gzip …",

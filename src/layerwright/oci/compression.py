@@ -1,12 +1,15 @@
-"""Unpacking gzip streams, of one member or of many (wheel layers have one or more per file)."""
+"""Unpacking layers: gzip of one member or of many (wheel layers have one or more per file), and zstd."""
 
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 from layerwright.core.errors import IntegrityError
+from layerwright.oci.layer import GZIP_LAYER, TAR_LAYER
+from layerwright.oci.media import ZSTD_LAYER
 
-__all__ = ["gunzip"]
+__all__ = ["gunzip", "unpacked", "unzstd", "zstd_module"]
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
 _OUTPUT = 1 << 20
@@ -46,6 +49,57 @@ def gunzip(chunks: Iterable[bytes], *, codec: ModuleType | None = None) -> Itera
         raise IntegrityError(f"a gzip stream is damaged: {error}") from error
     if begun:
         raise IntegrityError("a gzip stream ends early")
+
+
+def unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The unpacked stream in chunks of at most 1 MiB, however far a frame expands.
+
+    Args:
+        chunks: one zstd stream (RFC 8878); frames without data, as the table of ``zstd:chunked``, are passed over.
+
+    Raises:
+        IntegrityError: the stream is damaged or ends early.
+    """
+    zstd = zstd_module()
+    frame = zstd.ZstdDecompressor()
+    begun = False
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data or not frame.needs_input:
+                output = frame.decompress(data, _OUTPUT)
+                begun = True
+                if output:
+                    yield output
+                data = b""
+                if frame.eof:
+                    data = frame.unused_data
+                    frame, begun = zstd.ZstdDecompressor(), False
+                    if not data:
+                        break
+    except zstd.ZstdError as error:
+        raise IntegrityError(f"a zstd stream is damaged: {error}") from error
+    if begun:
+        raise IntegrityError("a zstd stream ends early")
+
+
+def unpacked(media_type: str, chunks: Iterable[bytes]) -> Iterator[bytes] | None:
+    """The tar in a layer's blob; None for a media type that is not known."""
+    if media_type == GZIP_LAYER:
+        return gunzip(chunks)
+    if media_type == ZSTD_LAYER:
+        return unzstd(chunks)
+    return iter(chunks) if media_type == TAR_LAYER else None
+
+
+def zstd_module() -> ModuleType:
+    """Python 3.14's ``compression.zstd``, or the same for earlier ones."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - start-up
+    else:
+        from backports import zstd  # noqa: PLC0415 - start-up
+    found: ModuleType = zstd
+    return found
 
 
 def _fastest() -> ModuleType:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from layerwright.core.errors import BuildError, IntegrityError
+from layerwright.core.errors import IntegrityError
 from layerwright.layers import extract_layer
+from layerwright.oci.compression import zstd_module
 
 ROOT = os.geteuid() == 0
 
@@ -245,8 +246,14 @@ def test_damaged_streams_are_refused(tmp_path):
         into.mkdir()
         with pytest.raises(IntegrityError):
             extract_layer([data], into, as_root=False)
-    with pytest.raises(BuildError, match="zstd"):
+    with pytest.raises(IntegrityError, match="zstd"):
         extract_layer([b"\x28\xb5\x2f\xfd" + bytes(20)], tmp_path, as_root=False)
+
+
+def test_a_layer_of_zstd(tmp_path):
+    packed = zstd_module().compress(tar_of(file("f", b"1" * 2000)))
+    extract_layer([packed[:100], packed[100:]], tmp_path, as_root=False)
+    assert (tmp_path / "f").read_bytes() == b"1" * 2000
 
 
 def test_the_stream_is_read_to_its_end(tmp_path):

@@ -1,6 +1,7 @@
 import gzip
 import os
 import zlib
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -8,7 +9,7 @@ from isal import isal_zlib
 
 from layerwright.core.errors import BuildError, IntegrityError
 from layerwright.oci.blobs import tar_of, verified
-from layerwright.oci.compression import gunzip
+from layerwright.oci.compression import gunzip, unzstd, zstd_module
 from layerwright.oci.digest import Digest
 from layerwright.oci.layer import Layer
 from layerwright.oci.media import ZSTD_LAYER
@@ -75,6 +76,27 @@ def test_verified_only_ends_well_with_the_right_bytes() -> None:
         next(endless)
 
 
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_unzstd_of_many_frames(step: int) -> None:
+    """zstd:chunked puts a table into a frame that carries no data, and files into frames of their own."""
+    data = os.urandom(20_000) + bytes(5_000_000)
+    skipped = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"table"
+    compress = zstd_module().compress
+    blob = compress(data[:10_000]) + compress(b"") + skipped + compress(data[10_000:]) + skipped
+    pieces = list(unzstd([blob[start : start + step] for start in range(0, len(blob), step)]))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= 1 << 20
+
+
+@pytest.mark.parametrize("cut", [1, 3, 10, -1])
+def test_unzstd_of_what_is_cut_or_damaged(cut: int) -> None:
+    blob = zstd_module().compress(os.urandom(1000))
+    with pytest.raises(IntegrityError, match="ends early"):
+        list(unzstd([blob[:cut]]))
+    with pytest.raises(IntegrityError, match="damaged"):
+        list(unzstd([blob + b"what follows"]))
+
+
 def test_tars_come_out_of_blobs() -> None:
     blobs = MemoryBlobs()
     tar = tar_of_files({"a": os.urandom(5000)})
@@ -91,9 +113,17 @@ def test_tars_come_out_of_blobs() -> None:
     )
     with pytest.raises(IntegrityError, match="tar of layer"):
         list(tar_of(lie, [tar]))
-    zstd = Layer(
-        diff_id=Digest.of(b""), digest=layer.digest, size=1, tar_size=0, created_by="", media_type=ZSTD_LAYER
+    packed = zstd_module().compress(tar)
+    other = Layer(
+        diff_id=layer.diff_id,
+        digest=Digest.of(packed),
+        size=len(packed),
+        tar_size=len(tar),
+        created_by="",
+        media_type=ZSTD_LAYER,
     )
-    with pytest.raises(BuildError, match="zstd") as caught:
-        tar_of(zstd, [b""])
+    assert b"".join(tar_of(other, [packed])) == tar
+    unknown = replace(other, media_type="application/x-lz4")
+    with pytest.raises(BuildError, match="x-lz4") as caught:
+        tar_of(unknown, [b""])
     assert "skopeo" in caught.value.hint

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from layerwright.backends.base import BuiltLayer, WheelPart
-from layerwright.core.errors import EngineError, IntegrityError
+from layerwright.core.errors import BuildError, EngineError, IntegrityError
 from layerwright.layers import WheelFile, emit_blob, emit_tar, extract_layer, wheel_layer
 from layerwright.layers.formats import LAYER_FORMAT
-from layerwright.oci.compression import gunzip
+from layerwright.oci.compression import unpacked
 from layerwright.oci.digest import Digest
-from layerwright.oci.layer import GZIP_LAYER, Layer
+from layerwright.oci.layer import Layer
 from layerwright.store import Store
 
 __all__ = ["StoreBlobs", "blob_tar", "layer_trees", "unpack", "wheel_files", "wheel_tree_key"]
@@ -36,8 +36,10 @@ def wheel_files(store: Store, wheels: Sequence[WheelPart]) -> tuple[WheelFile, .
 def blob_tar(store: Store, layer: BuiltLayer | Layer) -> Iterator[bytes]:
     """The uncompressed tar of a layer whose blob is kept."""
     path = store.path("blobs", layer.digest.hex)
-    chunks = _read(path)
-    return gunzip(chunks) if layer.media_type == GZIP_LAYER else chunks
+    tar = unpacked(layer.media_type, _read(path))
+    if tar is None:
+        raise BuildError(f"layer {layer.digest[:19]} is of type {layer.media_type}, which cannot be unpacked")
+    return tar
 
 
 def _read(path: Path) -> Iterator[bytes]:

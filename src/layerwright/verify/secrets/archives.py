@@ -94,19 +94,13 @@ def parser_for(kind: str, feed: Feed, into: Into, name: str) -> Parser:
 
 
 def _packed(feed: Feed, into: Into, kind: str, name: str) -> Parser:
-    if decompressor(kind) is None:
-        into.unread("", f"is compressed with {kind}, which this Python cannot read")
-        return
     base = name.rpartition("/")[2]
     sink = into.member(
         re.sub(r"\.t(?:gz|bz2?|xz|zst)$", ".tar", re.sub(r"(?<=.)\.(?:gz|bz2|xz|zst)$", "", base))
     )
     try:
         while True:
-            engine = decompressor(kind)
-            if engine is None:
-                return
-            yield from copy_packed(feed, engine, sink.feed)
+            yield from copy_packed(feed, decompressor(kind), sink.feed)
             # one stream may follow another; zeros are padding (gzip(1), xz(1))
             padding = b"\0"
             while padding == b"\0":
@@ -339,7 +333,7 @@ def _to_descriptor(feed: Feed, out: Callable[[bytes], None]) -> Parser:
 def _deflated(feed: Feed, into: Into, name: str, kind: str, size: int | None) -> Parser:
     engine: Decompressor | None = decompressor(kind) if kind else None
     if engine is None:
-        into.unread(name, "is compressed in a way that this Python cannot read")
+        into.unread(name, "is compressed in a way that is not known")
         yield from _past(feed, size)
         return
     sink = into.member(name)

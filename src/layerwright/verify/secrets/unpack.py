@@ -1,4 +1,4 @@
-"""Unpacking one compressed stream in pieces: gzip, bzip2, xz, zstd where Python has it, deflate in zips."""
+"""Unpacking one compressed stream in pieces: gzip, bzip2, xz, zstd, deflate in zips."""
 
 import bz2
 import lzma
@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
 from layerwright.layers.inflate import codec
+from layerwright.oci.compression import zstd_module
 from layerwright.verify.secrets.feed import CutShort, Damaged, Feed
 
 __all__ = ["DAMAGED", "Decompressor", "copy_packed", "decompressor"]
@@ -15,7 +16,15 @@ _PIECE: Final = 1 << 20
 _INPUT: Final = 1 << 16
 _XZ_MEMORY: Final = 256 << 20
 
-DAMAGED: Final = (zlib.error, codec.error, OSError, lzma.LZMAError, EOFError, ValueError)
+DAMAGED: Final = (
+    zlib.error,
+    codec.error,
+    OSError,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    zstd_module().ZstdError,
+)
 """What the decompressors raise."""
 
 
@@ -55,16 +64,12 @@ class _Deflate:
         return bytes(self._engine.decompress(self._engine.unconsumed_tail + data, max_length))
 
 
-def _zstd() -> Decompressor | None:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - Python 3.14
-    except ImportError:
-        return None
-    made: Decompressor = zstd.ZstdDecompressor()
+def _zstd() -> Decompressor:
+    made: Decompressor = zstd_module().ZstdDecompressor()
     return made
 
 
-_MAKERS: Final[dict[str, Callable[[], Decompressor | None]]] = {
+_MAKERS: Final[dict[str, Callable[[], Decompressor]]] = {
     "gzip": lambda: _Deflate(31),
     "deflate": lambda: _Deflate(-15),
     "bzip2": bz2.BZ2Decompressor,
@@ -73,8 +78,8 @@ _MAKERS: Final[dict[str, Callable[[], Decompressor | None]]] = {
 }
 
 
-def decompressor(kind: str) -> Decompressor | None:
-    """One that has not begun, or None where this Python has none of the kind."""
+def decompressor(kind: str) -> Decompressor:
+    """One that has not begun."""
     return _MAKERS[kind]()
 
 
