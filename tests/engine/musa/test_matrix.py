@@ -16,6 +16,10 @@ VARIANTS = [f"{kind}-py{python}" for kind in ("dev", "release") for python in PY
 """In the order of build_all.sh."""
 
 
+def _command(python: str) -> str:
+    return "echo built; exit 7" if python == "39" else f"echo musa {python} > /torch_musa"
+
+
 def spec(base: str) -> str:
     """A small stand-in: what a variant compiles or installs is a command that leaves a file."""
     parts = [
@@ -29,7 +33,7 @@ def spec(base: str) -> str:
     parts += [
         f'[images.dev-py{python}]\nfrom = "image:base-py{python}"\nrole = "dev"\n'
         f'name = "{REPOSITORY}-dev-py{python}"\ntags = ["dev1.5.1-qy1"]\n'
-        f"run = [{{ script = '{'echo built; exit 7' if python == '39' else 'echo musa ' + python + ' > /torch_musa'}' }}]\n"
+        f"run = [{{ script = '{_command(python)}' }}]\n"
         for python in PYTHONS
     ]
     parts += [
