@@ -269,7 +269,9 @@ def _recorded(driver: str) -> str:
     from layerwright.facts.compat.records import load  # noqa: PLC0415 - start-up
 
     own = driver_numbers(driver)
-    older = [row for row in load(MusaFile).release if row.driver and own and driver_numbers(row.driver) <= own]
+    older = [
+        row for row in load(MusaFile).release if row.driver and own and driver_numbers(row.driver) <= own
+    ]
     if not older:
         return ""
     best = max(older, key=lambda row: driver_numbers(row.driver))

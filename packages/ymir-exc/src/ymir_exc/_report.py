@@ -72,7 +72,11 @@ def too_soon(report: Report, last: Report | None, seconds: float) -> bool:
 
     The first, the last (percent 1, as it will stand in the file) and every change of state are written.
     """
-    if last is None or round(report.percent, 2) >= 1 or (last.task_id, last.state) != (report.task_id, report.state):
+    if (
+        last is None
+        or round(report.percent, 2) >= 1
+        or (last.task_id, last.state) != (report.task_id, report.state)
+    ):
         return False
     return 0 <= report.timestamp - last.timestamp < seconds
 
