@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from layerwright.core.errors import UsageError
+from layerwright.workflow.executor_engines import need_spec
 from layerwright.workflow.executor_run import ROOT_FOLDER
 from layerwright.workflow.session import Session, read_spec
 
@@ -117,11 +118,12 @@ def make_site(
 
 def _executors(session: Session, images: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        spec = read_spec(session)
+        need_spec(session, option="--image ")
     except UsageError:
         if images and session.spec_file is None:
             return images  # a page of an engine's images needs no spec
         raise
+    spec = read_spec(session)
     own = [cell.name for cell in spec.cells.values() if cell.role == "executor"]
     return tuple(dict.fromkeys([*own, *images]))
 

@@ -18,7 +18,7 @@ from layerwright.ymir.reading import Answer
 if TYPE_CHECKING:
     from layerwright.harness.starter import RunningContainer, Starter
 
-__all__ = ["EngineStarter", "find_starter"]
+__all__ = ["EngineStarter", "find_starter", "need_spec"]
 
 _CAT_SECONDS: Final = 120.0
 _REMOVE_SECONDS: Final = 60.0
@@ -50,6 +50,7 @@ def find_starter(session: Session, image: str, engine: str) -> "Starter":
             )
         from layerwright.workflow.executor_native import native_starter  # noqa: PLC0415 - start-up
 
+        need_spec(session)
         return native_starter(session, image)
     if engine == "docker":
         _refuse_elsewhere(session)
@@ -57,8 +58,31 @@ def find_starter(session: Session, image: str, engine: str) -> "Starter":
         return EngineStarter(session=session, engine=engine, image=reference)
     from layerwright.workflow.engines import ready_image  # noqa: PLC0415 - start-up
 
+    need_spec(session)
     ready = ready_image(session, engine, (image,) if image else (), locked=False)
     return EngineStarter(session=session, engine=engine, image=ready.image)
+
+
+def need_spec(session: Session, *, option: str = "") -> None:
+    """Raise where there is no spec: a person may have an image alone, or be in the wrong folder.
+
+    Args:
+        session: surroundings.
+        option: that names an image of an engine; empty where it is named as it is.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from layerwright.spec.load import find_spec  # noqa: PLC0415 - start-up
+
+    try:
+        find_spec(session.spec_file, session.start)
+    except UsageError as error:
+        raise UsageError(
+            error.what,
+            hint="`layerwright executor new NAME` writes a project; "
+            f"an image that the engine has is named so: {option}docker:NAME",
+        ) from error
 
 
 def _refuse_elsewhere(session: Session) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Linted", "described_findings", "lint_executors"]
 
+_PATHS: Final = ("/", "./", "../", "~")
 _TEMPLATES: Final = "*-template.yaml"
 _LARGEST: Final = 2**20
 _SECONDS: Final = 120.0
@@ -68,6 +69,12 @@ def lint_executors(session: Session, subject: str, *, engine: bool = True) -> It
     ):
         yield _lint_folder(session, folder, subject or ".")
         return
+    if subject.startswith(_PATHS) and not folder.is_dir():
+        # No reference begins like this (OCI distribution spec 1.1, pulling manifests): a registry is not asked for it.
+        raise UsageError(
+            f"there is no folder {subject}",
+            hint="name a folder with a layerwright.toml or with img-man, or an image: docker:NAME, oci:DIR",
+        )
     kind, _, reference = subject.partition(":")
     if kind == "docker" and reference:
         yield _lint_in_docker(session, subject, reference, ask=engine)

@@ -179,3 +179,7 @@ def test_what_is_nothing(folder_command: Command) -> None:
     assert "nothing of an executor" in done.err
     assert "layerwright executor new NAME" in done.err
     folder_command("executor", "lint", "oci:nowhere", status=2)
+    for words in ("/nowhere/at/all", "./nowhere", "../nowhere", "~/nowhere"):
+        said = folder_command("executor", "lint", words, status=2).err
+        assert said.startswith(f"error: there is no folder {words}"), said
+        assert "docker:NAME, oci:DIR" in said

@@ -13,6 +13,7 @@ from layerwright.harness.jobs import cancel_job, list_jobs, read_job
 from layerwright.harness.sources import DataSource
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed
+from layerwright.web.site import make_site
 from layerwright.workflow import executor_run
 from layerwright.workflow.executor_engines import EngineStarter, find_starter
 from layerwright.workflow.executor_run import ExecutorRequest, run_executor, start_executor
@@ -238,3 +239,16 @@ def test_what_a_cancelled_job_was(tmp_path: Path, scripted: Any, monkeypatch: py
     monkeypatch.setattr(executor_run, "system_clock", starter.time.clock)
     run_executor(session(tmp_path), request(tmp_path, work=Path("w")))
     assert executor_run.cancel_executor(session(tmp_path), tmp_path / "w").state.phase == "done"
+
+
+@pytest.mark.parametrize("engine", ["docker", "native"])
+def test_a_folder_without_a_spec(tmp_path: Path, engine: str) -> None:
+    with pytest.raises(UsageError, match=r"no layerwright\.toml") as caught:
+        find_starter(session(tmp_path), "hello", engine)
+    assert "`layerwright executor new NAME`" in caught.value.hint
+    assert "docker:NAME" in caught.value.hint
+    with pytest.raises(UsageError, match=r"no layerwright\.toml") as caught:
+        make_site(session(tmp_path), images=(), data=(), engines=("docker",), poll_seconds=2.0)
+    assert "--image docker:NAME" in caught.value.hint
+    site = make_site(session(tmp_path), images=("docker:a",), data=(), engines=("docker",), poll_seconds=2.0)
+    assert site.images == ("docker:a",)
