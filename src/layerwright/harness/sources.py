@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -9,6 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from layerwright.core.errors import UsageError
+from layerwright.harness.classes import missing_classes
 from layerwright.ymir.dataset import Box, Dataset, Picture
 from layerwright.ymir.labels import YoloData, read_coco, read_voc, read_yolo, read_yolo_data
 from layerwright.ymir.pictures import HEADER_BYTES, read_header
@@ -21,7 +23,6 @@ DataForm = Literal["auto", "coco", "voc", "yolo", "pictures"]
 _SUFFIXES: Final = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".bmp": "bmp"}
 _LARGEST_LABELS = 1 << 30
 _CHUNK = 1 << 20
-_CLASSES_SHOWN = 20
 
 
 class DataSource(Struct, frozen=True, kw_only=True):
@@ -80,8 +81,13 @@ def load_data(source: DataSource, *, training: bool) -> LoadedData:
     validation = _read(source.validation, source.form) if source.validation is not None else None
     own = _merged(part.class_names, validation.class_names if validation else ())
     names = source.class_names or own
+    if training and not names and (below := _labels_below(source)):
+        raise UsageError(
+            f"there are no labels in {source.path}, and some in {below.name}",
+            hint=f"name that folder: --data {shlex.quote(str(below))}",
+        )
     reader = _Reader(names)
-    reader.remarks.extend(_missing_classes(source, own, training=training))
+    reader.remarks.extend(missing_classes(str(source.path), source.class_names, own, training=training))
     groups: dict[str, list[Picture]] = {"train": [], "val": [], "test": [], "": []}
     for file, boxes in part.boxes.items():
         groups[part.parts.get(file, "")].append(reader.picture(file, boxes))
@@ -101,30 +107,6 @@ def load_data(source: DataSource, *, training: bool) -> LoadedData:
 
 def _merged(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
-
-
-def _missing_classes(source: DataSource, own: Sequence[str], *, training: bool) -> Iterator[Remark]:
-    """A class that was named and is not in the labels may be one of a larger project, or a slip of the pen.
-
-    Raises:
-        UsageError: a training would be left without any label.
-    """
-    missing = [name for name in source.class_names if name not in own]
-    if not own or not missing:
-        return
-    known = ", ".join(own[:_CLASSES_SHOWN]) + (" …" if len(own) > _CLASSES_SHOWN else "")
-    if training and len(missing) == len(source.class_names):
-        raise UsageError(
-            f"no label in {source.path} is of class {', '.join(missing)}", hint=f"its classes are {known}"
-        )
-    for name in missing:
-        yield Remark(
-            outcome="fine",
-            rule="2.3",
-            file=str(source.path),
-            field=name,
-            message=f"no label is of this class; those of the data are {known}",
-        )
 
 
 def _once(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
@@ -234,6 +216,14 @@ def _look(path: Path) -> DataForm:
     if (path / "Annotations").is_dir() or any(path.glob("*.xml")):
         return "voc"
     return "coco" if _coco_files(path) else "pictures"
+
+
+def _labels_below(source: DataSource) -> Path | None:
+    """The first folder in the one that was named that has labels; None when it has some itself, or none has."""
+    if source.form != "auto" or not source.path.is_dir():
+        return None
+    folders = (one for one in sorted(source.path.iterdir()) if one.is_dir())
+    return next((one for one in folders if _look(one) != "pictures"), None)
 
 
 def _pictures(folder: Path) -> Iterator[Path]:

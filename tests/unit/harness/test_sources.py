@@ -199,3 +199,16 @@ def test_classes_of_pictures_without_labels_are_taken_as_they_are(tmp_path: Path
     pictures(tmp_path, "a.png", "b.png")
     data = load_data(DataSource(path=tmp_path, class_names=("dog",)), training=False)
     assert (data.dataset.class_names, data.remarks) == (("dog",), ())
+
+
+def test_the_folder_above_the_labels(tmp_path: Path) -> None:
+    pictures(tmp_path / "b" / "images", "a.png", "b.png")
+    coco(tmp_path / "b" / "labels.json", "a.png", "b.png")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match=r"there are no labels in .*, and some in b") as caught:
+        load_data(DataSource(path=tmp_path), training=True)
+    assert caught.value.hint == f"name that folder: --data {tmp_path / 'b'}"
+    assert len(load_data(DataSource(path=tmp_path), training=False).dataset.candidates) == 2
+    assert (
+        len(load_data(DataSource(path=tmp_path, class_names=("cat",)), training=True).dataset.training) == 1
+    )
