@@ -329,6 +329,7 @@ class _Views:
             "t": words,
             "language": language,
             "languages": LANGUAGES,
+            "kept": [one for one in request.query_params.multi_items() if one[0] not in {"lang", "token"}],
             "csrf": getattr(request.state, CSRF_FIELD, ""),
             "site": self.site,
         }

@@ -102,15 +102,19 @@ class Guard:
             response.set_cookie(ENTRY_COOKIE, self._entry(), max_age=_YEAR, httponly=True, samesite="strict")
             return response
         held = request.cookies.get(ENTRY_COOKIE, "")
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(held.encode(), self._entry().encode()) or hmac.compare_digest(
-            bearer.encode(), self.token.encode()
-        ):
+        if hmac.compare_digest(held.encode(), self._entry().encode()) or self._bears(request):
             return None
         return PlainTextResponse(
             "this page needs its token: open the address that `layerwright executor serve` printed",
             status_code=HTTPStatus.UNAUTHORIZED,
         )
+
+    def _bears(self, request: Request) -> bool:
+        """Whether a program sends the token itself, which no browser does for another page."""
+        kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if not self.token or kind.lower() != "bearer":
+            return False
+        return hmac.compare_digest(bearer.strip().encode(), self.token.encode())
 
     def _entry(self) -> str:
         return hmac.new(self.secret, b"entry " + self.token.encode(), hashlib.sha256).hexdigest()
@@ -129,6 +133,8 @@ class Guard:
             fields = dict(await form_fields(request))
         except ValueError:
             return f"the form has more than {_MOST_FIELDS} fields"
+        if self._bears(request):
+            return ""
         if not hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), request.state.csrf.encode()):
             return "the form has expired: go back, load the page again, and send it once more"
         return ""

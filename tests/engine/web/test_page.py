@@ -90,6 +90,7 @@ def test_a_wrong_form_comes_back_with_what_was_typed(visit) -> None:
     alert.get_by_role("link", name="pause").click()
     assert page.evaluate("document.activeElement.name") == "p.pause"
     assert "the decimal mark is a point" in page.locator("#error-p\\.pause").inner_text()
+    assert page.get_by_label("epochs").evaluate("one => getComputedStyle(one).borderTopWidth") == "2px"
 
 
 def test_a_job_is_stopped_with_its_result(visit, project: Command) -> None:

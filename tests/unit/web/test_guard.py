@@ -111,3 +111,21 @@ def test_what_a_browser_is_told(client: TestClient) -> None:
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
+
+
+def test_a_program_with_the_token_needs_no_form(site, app) -> None:
+    """``app`` keeps the image from being read."""
+    guarded = make_app(site, token=TOKEN, board=Board(site.runs, site.session.host), crew=Crew())
+    client = TestClient(guarded, base_url="http://gpu-box:8620", follow_redirects=False)
+    for words, status in (
+        (f"Bearer {TOKEN}", 303),
+        (f"bearer {TOKEN}", 303),
+        (TOKEN, 401),
+        ("Bearer x", 401),
+    ):
+        assert (
+            client.post("/images/hello", headers={"Authorization": words}, data={}).status_code == status
+        ), words
+    entered = TestClient(guarded, base_url="http://gpu-box:8620")
+    entered.get(f"/?token={TOKEN}")
+    assert entered.post("/images/hello", data={}).status_code == 403

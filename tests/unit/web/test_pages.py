@@ -271,6 +271,13 @@ def test_a_damaged_work_folder(client: TestClient, site) -> None:
     assert client.get("/").status_code == 200
 
 
+def test_another_language_of_the_same_page(client: TestClient, site) -> None:
+    folder = make_job(site, "mining")
+    text = client.get(f"/jobs/{folder.name}/gallery?page=1&lang=zh").text
+    assert '<input type="hidden" name="page" value="1">' in text
+    assert 'type="hidden" name="lang"' not in text
+
+
 def test_the_languages(client: TestClient, site) -> None:
     make_job(site, "training")
     assert "还没有" not in client.get("/").text
