@@ -50,6 +50,9 @@ def test_detection_does_every_task(
     assert training["verdict"]["success"], training
     both = project(*run, "--task", "mining+infer", "--model", package_of(project), timeout=200).json()
     assert both["verdict"]["success"], both
+    alone = project(*run, "--task", "infer", status=1, timeout=200).json()
+    assert alone["verdict"]["code"] == 300004, alone  # no model
+    assert "no model is given" in alone["message"]
 
 
 def test_segmentation_trains_and_infers(
