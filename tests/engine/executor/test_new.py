@@ -77,6 +77,10 @@ def test_nothing_is_overwritten(folder_command: Command) -> None:
     assert [path.name for path in (folder_command.folder / "there").iterdir()] == ["file"]
 
 
+def test_what_comes_next_can_be_pasted(folder_command: Command) -> None:
+    assert "next: cd 'a boat 船' && layerwright build" in folder_command("executor", "new", "a boat 船").err
+
+
 def test_an_installed_layerwright_brings_the_module(
     folder_command: Command, tmp_path: Path, tool: Callable[[str], str]
 ) -> None:

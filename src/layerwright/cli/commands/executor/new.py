@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 
 from layerwright.cli.context import Context
@@ -62,5 +63,6 @@ def _new(context: Context, options: argparse.Namespace) -> int:
     # Mining and inference need a model first, which another executor's training makes.
     trains = "training" in (options.task or _TASKS)
     verb = "run --task training --data data" if trains else "lint"
-    terminal.tell(f"next: cd {options.folder} && layerwright build && layerwright executor {verb}")
+    command = shlex.join(["cd", str(options.folder)])
+    terminal.tell(f"next: {command} && layerwright build && layerwright executor {verb}")
     return 0
