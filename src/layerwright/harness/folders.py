@@ -111,8 +111,18 @@ def prepare(folder: Path, inputs: Inputs) -> Prepared:
         inputs: the job.
 
     Raises:
-        UsageError: the platform would refuse the task before its start, or the folder is in use.
+        UsageError: the platform would refuse the task before its start, or the folder is in use, or cannot be written.
     """
+    try:
+        return _fill(folder, inputs)
+    except OSError as error:
+        raise UsageError(
+            f"cannot fill the work folder {folder}: {error.strerror}: {error.filename}",
+            hint="name a folder that you can write to, on a disk with room: --work DIR",
+        ) from error
+
+
+def _fill(folder: Path, inputs: Inputs) -> Prepared:
     form = parse_form(export_format_of(inputs.form))
     _refuse(inputs)
     folder = folder.resolve()

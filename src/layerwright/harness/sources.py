@@ -319,6 +319,11 @@ def _voc(path: Path) -> _Part:
             )
         boxes[place] = found
         stems[file.stem] = place
+    if not boxes:
+        raise UsageError(
+            f"there is no file of VOC labels in {annotations}: none ends in .xml",
+            hint="name the folder that holds Annotations, or another --format",
+        )
     parts = {}
     for part in ("train", "val", "test"):
         listed = path / "ImageSets" / "Main" / f"{part}.txt"

@@ -162,3 +162,11 @@ def test_no_package(tmp_path: Path, make: str) -> None:
         path.mkdir()
     with pytest.raises(UsageError, match=r"package|exist"):
         open_package(path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot fill the work folder") as caught:
+        prepare(tmp_path / "file" / "work", inputs(small_data(tmp_path / "data")))
+    assert "Not a directory" in caught.value.what
+    assert "--work DIR" in caught.value.hint

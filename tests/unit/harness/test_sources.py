@@ -212,3 +212,10 @@ def test_the_folder_above_the_labels(tmp_path: Path) -> None:
     assert (
         len(load_data(DataSource(path=tmp_path, class_names=("cat",)), training=True).dataset.training) == 1
     )
+
+
+def test_a_form_that_the_folder_does_not_have(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    with pytest.raises(UsageError, match="no file of VOC labels") as caught:
+        load_data(DataSource(path=tmp_path, form="voc"), training=True)
+    assert "another --format" in caught.value.hint

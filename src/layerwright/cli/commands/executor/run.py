@@ -72,7 +72,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         handler=_run,
         makes_images=True,
-        interrupted="the container is gone, and the work folder tells how far it came; "
+        interrupted="a container that ran is gone, and its work folder tells how far it came; "
         "the same command makes a new job, in another work folder",
     )
 
@@ -187,6 +187,17 @@ def _request(context: Context, options: argparse.Namespace) -> "ExecutorRequest"
         )
     if options.poll <= 0:
         raise UsageError("--poll takes seconds above 0", hint="the platform polls every 20 seconds")
+    if options.fetch_result:
+        raise UsageError("--fetch-result belongs to --cancel", hint="--cancel DIR --fetch-result")
+    for name, number in (
+        ("--limit", options.limit),
+        ("--topk", options.topk),
+        ("--timeout", options.timeout),
+    ):
+        if not number >= 0:
+            raise UsageError(
+                f"{name} is {number:g}, and 0 or more is wanted", hint=f"leave {name} out for the default"
+            )
     if not 0 <= options.validation_share < 1:
         raise UsageError(
             f"--validation-share is {options.validation_share:g}, and a share from 0 to below 1 is wanted",
