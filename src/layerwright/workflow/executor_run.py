@@ -149,7 +149,12 @@ def make_ready(session: Session, request: ExecutorRequest) -> Ready:
         owner=owner,
         source=str(request.data.path),
         limit=request.data.limit,
-        remarks=(*says.remarks, *_added_remarks(says, request), *_model_remarks(request, model)),
+        remarks=(
+            *says.remarks,
+            *_added_remarks(says, request),
+            *_owner_remarks(session, user, owner),
+            *_model_remarks(request, model),
+        ),
     )
     folder = (
         _below(session, request.work) if request.work is not None else session.start / ROOT_FOLDER / task_id
@@ -269,6 +274,25 @@ def _added_remarks(says: ImageSays, request: ExecutorRequest) -> tuple[Remark, .
         )
         for key in request.edits
         if key not in says.template
+    )
+
+
+def _owner_remarks(
+    session: Session, user: tuple[int, int] | None, owner: tuple[int, int] | None
+) -> tuple[Remark, ...]:
+    """Who is not root cannot give the folders to somebody else, and the platform's executors own theirs."""
+    host = session.host
+    if user is None or owner is not None or user[0] == host.caller_uid or host.caller_uid == 0:
+        return ()
+    return (
+        Remark(
+            outcome="unknown",
+            rule="4.1",
+            file="the container",
+            message=f"it runs as {user[0]}:{user[1]}, and /out is {host.caller_uid}:{host.caller_gid}'s, who alone may "
+            "write there: only root can give it to others, so this run may fail where the platform's does not",
+            repair="leave --user out, or run this as root",
+        ),
     )
 
 

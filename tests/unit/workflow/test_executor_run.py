@@ -252,3 +252,15 @@ def test_a_folder_without_a_spec(tmp_path: Path, engine: str) -> None:
     assert "--image docker:NAME" in caught.value.hint
     site = make_site(session(tmp_path), images=("docker:a",), data=(), engines=("docker",), poll_seconds=2.0)
     assert site.images == ("docker:a",)
+
+
+@pytest.mark.parametrize(("user", "told"), [("12:34", 1), ("1000:1000", 0), ("", 0), ("root", 0)])
+def test_ids_that_cannot_be_given_the_folders(
+    tmp_path: Path, scripted: Any, monkeypatch: pytest.MonkeyPatch, user: str, told: int
+) -> None:
+    starter = scripted(lambda: [good])
+    monkeypatch.setattr(executor_run, "system_clock", starter.time.clock)
+    report = run_executor(session(tmp_path), request(tmp_path, user=user))
+    remarks = [one for one in report.remarks if one.file == "the container"]
+    assert len(remarks) == told
+    assert all("it runs as 12:34, and /out is 1000:1000's" in one.message for one in remarks)
