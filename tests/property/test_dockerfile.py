@@ -124,7 +124,7 @@ def test_copies_and_files(source: str, to: str) -> None:
     assert [[pattern_text(one), other] for one, other in copied] == [
         [f"models/{source}", "/opt/local/0"],
         [source, target],
-        ["/opt/files/0", to],
+        [f"/opt/files/{'0' * 32}-0644", to],
     ]
 
 
@@ -149,6 +149,6 @@ def test_addresses_reach_programs_as_one_word(address: str, version: str) -> Non
         "printf", "%s\\n", f"a=={version} --hash=sha256:{'0' * 64}", ">", "/opt/requirements-0.txt"
     ]  # fmt: skip
     (fetch,) = [words for words in commands if words[0] == "with-ca"]
-    assert fetch[4:] == ["0" * 64, "/opt/files/0", "0644"]
+    assert fetch[4:] == ["0" * 64, f"/opt/files/{'0' * 32}-0644", "0644"]
     assert fetch[3].isascii()
     assert set(fetch[3]).isdisjoint(' {}"<>\\^`|')

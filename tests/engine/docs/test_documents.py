@@ -174,6 +174,8 @@ ENGINE = frozenset(
     }
 )
 PLAYED_ELSEWHERE = {
+    "how-to/test-an-executor.md": "tests/engine/executor/test_executor_run.py",
+    "how-to/executor-page.md": "tests/engine/web/test_page.py",
     "how-to/render-a-dockerfile.md": "tests/engine/backends/test_portable.py",
     "how-to/musa-from-nothing-to-a-release-matrix.md": "tests/engine/musa/test_front_end_page.py",
 }

@@ -42,7 +42,7 @@ def test_quickstart_in_an_unprivileged_container(docker: str, tmp_path: Path) ->
     for name in filter(None, tracked.decode().split("\0")):
         target = checkout / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
+        shutil.copy2(ROOT / name, target, follow_symlinks=False)
     # Writable copy inside: the script makes its environment beside itself.
     script = "cp -r /src /root/layerwright && cd /root/layerwright && sh tools/quickstart.sh"
     bundle = "/bundle.crt"

@@ -7,7 +7,14 @@ from layerwright.spec.keys.values import ComponentKindName
 
 
 def test_the_toolkit_is_first_and_what_is_unknown_last() -> None:
-    assert [kind.name for kind in COMPONENT_KINDS] == ["musa_toolkit", "mudnn", "mccl", "musa_math", "other"]
+    assert [kind.name for kind in COMPONENT_KINDS] == [
+        "musa_toolkit",
+        "mudnn",
+        "mccl",
+        "musa_math",
+        "python",
+        "other",
+    ]
     assert MUSA_KINDS == ("musa_toolkit", "mudnn", "mccl", "musa_math")
 
 
