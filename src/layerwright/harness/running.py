@@ -197,7 +197,7 @@ class _Stages:
             if check.result is not None:
                 metric, value = check.result.top_metric
                 count = len(check.result.stages)
-                text = f"{count} stage{'s' if count > 1 else ''}, best {check.result.best} ({metric} {value:.3f})"
+                text = f"{count} stage{'s' if count > 1 else ''}, best: {check.result.best} ({metric} {value:.3f})"
             self.known = (changed, text)
         return self.known[1]
 

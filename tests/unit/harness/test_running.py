@@ -263,7 +263,7 @@ def test_stages_are_told(tmp_path: Path) -> None:
         lambda: [lambda w: w.result(0.25), *wait(3), lambda w: w.report(0.5), *wait(3), good],
         options=RunOptions(poll_seconds=1, on_state=states.append),
     )
-    assert "1 stage, best s (mAP 0.250)" in {state.stage for state in states}
+    assert "1 stage, best: s (mAP 0.250)" in {state.stage for state in states}
 
 
 @pytest.mark.parametrize("fetch", [True, False])
