@@ -6,6 +6,7 @@ By its command line: there is no daemon to talk to, and the API service would ha
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ Runner = Callable[..., Completed]
 _QUICK: Final = 60.0
 _PULL_SECONDS: Final = 3600.0
 _ABSENT: Final = 1
+_MOST_LEFT: Final = 20
+_USED_BY: Final = re.compile(r"used by ([0-9a-f]{64})")
 _READ_BYTES: Final = 4 << 20
 """Of a file of an image."""
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -211,7 +214,31 @@ class Podman(Struct, frozen=True, kw_only=True):
             return
         for one in (*self._tops(identifier), identifier):
             if self.has(one):  # each takes those below it along that nothing else stands on
-                self._ask(["image", "rm", one.hex])
+                self._take(one)
+
+    def _take(self, identifier: Digest) -> None:
+        """Remove an image, and what builds that were broken off left upon it or below: containers without a name.
+
+        Podman lists those with ``--external`` only, and ``container exists`` does not know them.
+
+        Raises:
+            EngineError: a container of somebody's uses it.
+        """
+        words = ""
+        for _ in range(_MOST_LEFT):
+            done = self._ask(["image", "rm", identifier.hex], check=False)
+            if done.status == 0 or not self.has(identifier):
+                return
+            words = done.stderr.decode(errors="replace").strip()
+            left = [
+                one
+                for one in _USED_BY.findall(words)
+                if self._ask(["container", "exists", one], check=False).status
+            ]
+            if not left:
+                break
+            self._ask(["rm", "--force", *left])
+        raise EngineError(f"podman could not remove the image {identifier.short}\n{words}")
 
     def _tops(self, identifier: Digest) -> tuple[Digest, ...]:
         """The images without a name that stand on this one and have none upon them."""
