@@ -135,7 +135,7 @@ def test_nothing_runs_over_the_edge(visit, width: int) -> None:
     page = visit(viewport={"width": width, "height": 740})
     train(page, epochs="3", pause="0.7")
     # while it runs, the details of its steps are longest
-    page.locator(".steps", has_text="best epoch_2").wait_for()
+    page.locator(".steps", has_text="best: epoch_2").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     done(page)
     job = page.url
