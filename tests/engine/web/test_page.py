@@ -59,6 +59,7 @@ def test_from_the_form_to_the_result(visit, project: Command) -> None:
     page.wait_for_url("**/jobs/*")
     done(page)
     page.get_by_role("link", name="Pictures with what was found").click()
+    page.wait_for_url("**/pictures")
     assert page.locator(".gallery li").count() == 6
     drawn = page.locator(".gallery svg.over rect.c0").first.bounding_box()
     shown = page.locator(".gallery img").first.bounding_box()
@@ -75,6 +76,7 @@ def test_from_the_form_to_the_result(visit, project: Command) -> None:
     page.wait_for_url("**/jobs/*")
     done(page)
     page.get_by_role("link", name="Pictures in the order").click()
+    page.wait_for_url("**/gallery")
     assert page.locator(".gallery li.chosen").count() == 2
     assert page.locator(".gallery figcaption").first.inner_text().startswith("1 · score 1")
 
