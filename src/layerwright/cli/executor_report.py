@@ -3,27 +3,16 @@
 from collections.abc import Iterator
 
 from layerwright.cli.terminal import Terminal
-from layerwright.core.text import size_text, visible
+from layerwright.core.text import size_text, time_text, visible
 from layerwright.harness.records import Report, State
 from layerwright.harness.torture import Shown, TortureReport, TrialRow
 from layerwright.ymir.remarks import Outcome, Remark
 
-__all__ = ["print_report", "print_torture", "progress_text", "row_text", "time_text"]
+__all__ = ["print_report", "print_torture", "progress_text", "row_text"]
 
 _STYLES: dict[Outcome, str] = {"rejected": "1;31", "lost": "1;33", "unknown": "1;35", "fine": "1;36"}
 _SHOWN_STYLES: dict[Shown, str] = {"passed": "1;32", "failed": "1;31", "not shown": "1;35"}
-_MINUTE, _HOUR = 60, 3600
 _SHOWN_STAGES = 8
-
-
-def time_text(seconds: float) -> str:
-    """A time in words: ``40 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = max(0, round(seconds))
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
-    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
 def progress_text(state: State) -> str:

@@ -6,7 +6,9 @@ Every room that prints, logs or locks an address leans on this, so that there is
 
 import re
 
-__all__ = ["MASK", "has_credential", "is_loopback_host", "mask_credentials", "split_userinfo"]
+__all__ = ["MASK", "has_credential", "is_loopback_host", "mask_credentials", "scp_as_url", "split_userinfo"]
+
+_SCP = re.compile(r"(?P<user>[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>(?!//).+)")
 
 MASK = "****"
 """Stands in the place of a secret."""
@@ -130,3 +132,9 @@ def split_userinfo(url: str) -> tuple[str, str, str]:
         return url, "", ""
     user, _, password = match["userinfo"].partition(":")
     return f"{match['scheme']}://{url[match.end() :]}", unquote(user), unquote(password)
+
+
+def scp_as_url(text: str) -> str:
+    """An ``ssh`` address for git's ``user@host:path`` (git-clone(1), GIT URLS); empty for what is written otherwise."""
+    found = _SCP.fullmatch(text)
+    return f"ssh://{found['user'] or ''}{found['host']}/{found['path'].lstrip('/')}" if found else ""

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-__all__ = ["size_text", "visible"]
+__all__ = ["size_text", "time_text", "visible"]
 
 _KILO: Final = 1000
+_MINUTE, _HOUR = 60, 3600
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that command a terminal, turn the direction of text or show nothing."""
 
@@ -33,3 +34,20 @@ def size_text(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= _KILO
     return f"{count:.1f} TB"
+
+
+def time_text(seconds: float, second: str = "s", minute: str = "min", hour: str = "h") -> str:
+    """A time in words: ``40 s``, ``3 min 20 s``, ``2 h 05 min``.
+
+    Args:
+        seconds: the time; below 0 it is none.
+        second: the unit's name.
+        minute: likewise.
+        hour: likewise.
+    """
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} {second}"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} {minute} {whole % _MINUTE:02} {second}"
+    return f"{whole // _HOUR} {hour} {whole % _HOUR // _MINUTE:02} {minute}"

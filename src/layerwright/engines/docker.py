@@ -19,6 +19,7 @@ from layerwright.engines.endpoint import Endpoint, find_endpoint
 from layerwright.engines.model import EngineVersion, LocalImage
 from layerwright.host.environment import HostEnvironment
 from layerwright.oci.digest import Digest
+from layerwright.oci.platform import architecture_of
 
 if TYPE_CHECKING:
     from layerwright.core.events import BytesMoved, Reporter
@@ -36,9 +37,6 @@ _LAST_WITH_WANTED: Final = (1, 51)
 
 _READ_BYTES: Final = 4 << 20
 """Of a file of an image."""
-
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-"""The kernel's names, which ``/info`` has, and those of platforms."""
 
 
 def find_docker(host: HostEnvironment) -> "DockerEngine":
@@ -378,7 +376,7 @@ def _ask_version(transport: Transport) -> EngineVersion:
         identity=f"{info.get('ID', '')} {release} {driver} {containerd}",
         storage=driver,
         containerd_store=containerd,
-        platform=f"{info.get('OSType', 'linux')}/{_ARCHITECTURES.get(machine, machine)}",
+        platform=f"{info.get('OSType', 'linux')}/{architecture_of(machine)}",
         rootless="name=rootless" in security,
         remapped="name=userns" in security,
         runtimes=tuple(str(name) for name in _mapping(info.get("Runtimes"))),

@@ -18,6 +18,7 @@ from layerwright.engines.model import LocalImage
 from layerwright.host.environment import HostEnvironment
 from layerwright.host.process import Completed, ProcessError, find_program, run
 from layerwright.oci.digest import Digest
+from layerwright.oci.platform import architecture_of
 
 if TYPE_CHECKING:
     from layerwright.core.events import Reporter
@@ -37,7 +38,6 @@ _MOST_LEFT: Final = 20
 _USED_BY: Final = re.compile(r"used by ([0-9a-f]{64})")
 _READ_BYTES: Final = 4 << 20
 """Of a file of an image."""
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 # Static programs, so that they run in any image (Debian's plain ``tini`` is not one). Unlike Podman's own catatonit,
 # which ends with 1 (0.1.7, seen), they end with 127 when the image has no such program, as Docker does.
 _INITS: Final = ("tini-static", "docker-init")
@@ -76,8 +76,7 @@ class Podman(Struct, frozen=True, kw_only=True):
     @property
     def platform(self) -> str:
         """``linux/amd64``: that of this machine."""
-        machine = os.uname().machine
-        return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+        return f"linux/{architecture_of(os.uname().machine)}"
 
     def has(self, identifier: Digest) -> bool:
         """Whether there is an image of this id, which is its config's digest.

@@ -1,6 +1,6 @@
 """What differs between two locks, for people who review one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -218,28 +218,19 @@ def _origin(package: LockedWheel | LockedSource) -> str:
 
 
 def _file_changes(old: Sequence[LockedFile], new: Sequence[LockedFile]) -> Iterator[Change]:
-    before = {file.to: file for file in old}
-    after = {file.to: file for file in new}
-    for to in sorted({*before, *after}):
-        was, now = before.get(to), after.get(to)
-        if was == now:
-            continue
-        same = was is not None and now is not None and was.sha256 == now.sha256
-        yield Change(
-            cells=(),
-            subject="file",
-            name=to,
-            fate=_fate(was, now),
-            old=was.sha256[:12] if was else "",
-            new=now.sha256[:12] if now else "",
-            origin=mask_credentials(now.url) if now else "",
-            note="other address or size" if same else "",
-        )
+    return _fetched_changes("file", {one.to: one for one in old}, {one.to: one for one in new})
 
 
 def _component_changes(old: Sequence[LockedComponent], new: Sequence[LockedComponent]) -> Iterator[Change]:
-    before = {one.name: one for one in old}
-    after = {one.name: one for one in new}
+    return _fetched_changes("component", {one.name: one for one in old}, {one.name: one for one in new})
+
+
+def _fetched_changes(
+    subject: Literal["file", "component"],
+    before: Mapping[str, LockedFile | LockedComponent],
+    after: Mapping[str, LockedFile | LockedComponent],
+) -> Iterator[Change]:
+    """Changes of what is fetched by its digest, by name."""
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)
         if was == now:
@@ -247,7 +238,7 @@ def _component_changes(old: Sequence[LockedComponent], new: Sequence[LockedCompo
         same = was is not None and now is not None and was.sha256 == now.sha256
         yield Change(
             cells=(),
-            subject="component",
+            subject=subject,
             name=name,
             fate=_fate(was, now),
             old=was.sha256[:12] if was else "",

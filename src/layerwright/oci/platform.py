@@ -4,7 +4,7 @@ from typing import Self
 
 from msgspec import Struct
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "architecture_of"]
 
 _DEBIAN = {"amd64": "amd64", "arm64": "arm64"}
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -40,3 +40,8 @@ class Platform(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.os}/{self.architecture}"
+
+
+def architecture_of(machine: str) -> str:
+    """The name that platforms have for a kernel's ``x86_64`` or ``aarch64``; another machine's own name."""
+    return next((name for name, kernels in _MACHINE.items() if kernels == machine), machine)

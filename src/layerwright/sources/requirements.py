@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from layerwright.core.addresses import scp_as_url
 from layerwright.core.errors import ResolveError
 from layerwright.spec.model import GitPackage, IndexPackage, Package, PathPackage, UrlPackage
 from layerwright.spec.requirement import normalize_name, requirement_name
 
 __all__ = ["git_address", "package_name", "plain_git", "project_name", "requirement_line", "url_address"]
 
-_SCP: Final = re.compile(r"(?P<user>[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>(?!//).+)")
 _SDIST: Final = re.compile(r"(?P<name>.+)-[^-]+?\.(?:tar\.gz|zip|tar\.bz2|tgz|tar\.xz)")
 _METADATA_LIMIT: Final = 4 << 20
 # braces are encoded too: uv replaces ${NAME} in requirement files by variables, which may hold credentials
@@ -29,9 +29,9 @@ def git_address(package: GitPackage, root: Path) -> str:
     text = package.git.removeprefix("git+")
     if "://" in text:
         return quote(text, safe=_SAFE)
-    match = _SCP.fullmatch(text)
-    if match and not (root / text).exists():
-        return quote(f"ssh://{match['user'] or ''}{match['host']}/{match['path'].lstrip('/')}", safe=_SAFE)
+    remote = scp_as_url(text)
+    if remote and not (root / text).exists():
+        return quote(remote, safe=_SAFE)
     return (root / Path(text).expanduser()).resolve().as_uri()
 
 

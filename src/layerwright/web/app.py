@@ -18,6 +18,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from layerwright.core.errors import LayerwrightError, UsageError
+from layerwright.core.text import time_text
+from layerwright.harness.beneath import beneath
 from layerwright.harness.jobs import JobView, cancel_job, list_jobs, read_job, read_log
 from layerwright.harness.judging import read_infer
 from layerwright.harness.records import LOG_PLACE, REPORT
@@ -33,6 +35,7 @@ from layerwright.web.masks import mask_png
 from layerwright.web.site import LOCK, Site
 from layerwright.workflow.executor_run import start_executor
 from layerwright.ymir.codes import TASKS, Task
+from layerwright.ymir.dataset import Picture, asset_path
 from layerwright.ymir.parameters import form_text
 
 __all__ = ["make_app"]
@@ -41,7 +44,7 @@ _STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 _PICTURES: Final = {"jpg": "image/jpeg", "png": "image/png", "bmp": "image/bmp"}
 _LOG_SHOWN: Final = 64 << 10
 _JOBS_SHOWN: Final = 100
-_MINUTE, _HOUR = 60, 3600
+_UNITS: Final = ("seconds", "minutes", "hours")
 _LEAST_CURVE: Final = 3
 
 
@@ -196,18 +199,12 @@ class _Views:
         return self._pictures_page(request, read_job(folder), shown, "gallery")
 
     def picture(self, request: Request) -> Response:
-        found = pages.find_picture(self._folder(request), request.path_params["asset"])
-        if found is None:
-            raise _Missing
-        kind = _PICTURES[found[0].extension]
-        return FileResponse(_inside(self._folder(request), found[1]), media_type=kind)
+        picture = self._picture(request)
+        return self._file(request, asset_path(picture, "assets"), _PICTURES[picture.extension])
 
     def masks(self, request: Request) -> Response:
         folder = self._folder(request)
-        found = pages.find_picture(folder, request.path_params["asset"])
-        if found is None:
-            raise _Missing
-        picture = found[0]
+        picture = self._picture(request)
         boxes = read_infer(folder).boxes.get(picture.name, ())
         places = _places(read_job(folder))
         try:
@@ -260,8 +257,17 @@ class _Views:
         return folder
 
     def _file(self, request: Request, place: str, kind: str) -> Response:
-        folder = self._folder(request)
-        return FileResponse(_inside(folder, folder / place), media_type=kind)
+        # Executors write into their work folder, and a link of theirs may lead anywhere.
+        found = beneath(self._folder(request), place)
+        if found is None:
+            raise _Missing
+        return FileResponse(found, media_type=kind)
+
+    def _picture(self, request: Request) -> Picture:
+        found = pages.find_picture(self._folder(request), request.path_params["asset"])
+        if found is None:
+            raise _Missing
+        return found
 
     def _like(self, request: Request, card: Card, task: Task, starts: tuple[StartChoice, ...]) -> Filled:
         """The form as it was for an earlier job, or as the image has it."""
@@ -334,24 +340,15 @@ class _Views:
             "site": self.site,
         }
         shape = self.templates.overlay()
-        shape.filters = {**self.templates.filters, "duration": lambda seconds: _duration(seconds, words)}
+        shape.filters = {
+            **self.templates.filters,
+            "duration": lambda seconds: time_text(seconds, *map(words, _UNITS)),
+        }
         text = shape.get_template(template).render({**self_values, **values})
         response = HTMLResponse(text, status_code=status)
         if "lang" in request.query_params:
             response.set_cookie("layerwright-language", language, samesite="strict")
         return response
-
-
-def _inside(folder: Path, path: Path) -> Path:
-    """The file, when it lies in the work folder: executors write there, and a link of theirs may lead anywhere.
-
-    Raises:
-        _Missing: it does not, or is no file.
-    """
-    real = path.resolve()
-    if not real.is_relative_to(folder.resolve()) or not real.is_file():
-        raise _Missing
-    return real
 
 
 def _language(request: Request) -> str:
@@ -376,15 +373,6 @@ def _places(view: JobView) -> Callable[[str], int]:
     """The place of a class among the job's; beyond them for one that is none of them."""
     known = {name: place for place, name in enumerate(view.job.class_names)}
     return lambda name: known.get(name, len(known))
-
-
-def _duration(seconds: float, words: Callable[[str], str]) -> str:
-    whole = max(0, round(seconds))
-    if whole < _MINUTE:
-        return f"{whole} {words('seconds')}"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} {words('minutes')} {whole % _MINUTE:02} {words('seconds')}"
-    return f"{whole // _HOUR} {words('hours')} {whole % _HOUR // _MINUTE:02} {words('minutes')}"
 
 
 def _curve(page: pages.JobPage) -> dict[str, str] | None:

@@ -282,9 +282,6 @@ def _dataset(folder: Path) -> Dataset:
     return read_record(folder, DATASET, Dataset) or Dataset(class_names=())
 
 
-def find_picture(folder: Path, asset: str) -> tuple[Picture, Path] | None:
-    """A picture of a job and where its bytes are; None for an id that is not one of the job's."""
-    picture = next((one for one in _dataset(folder).pictures if one.asset_id == asset), None)
-    if picture is None:
-        return None
-    return picture, folder / "assets" / picture.asset_id[-2:] / picture.name
+def find_picture(folder: Path, asset: str) -> Picture | None:
+    """A picture of a job by its id; None for an id that is not one of the job's."""
+    return next((one for one in _dataset(folder).pictures if one.asset_id == asset), None)

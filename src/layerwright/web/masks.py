@@ -1,11 +1,10 @@
 """Masks of a result as a picture to lay over another: PNG with transparency."""
 
-import struct
-import zlib
 from collections.abc import Iterable, Sequence
 
 from layerwright.ymir.dataset import Box
 from layerwright.ymir.masks import expand_runs
+from layerwright.ymir.png import png
 
 __all__ = ["mask_png", "palette"]
 
@@ -39,14 +38,7 @@ def mask_png(boxes: Iterable[Box], colours: Iterable[int], width: int, height: i
             _fill(
                 pixels, expand_runs(box.mask), bytes((*palette[colour % len(palette)], _ALPHA)), width, height
             )
-    lines = b"".join(b"\0" + pixels[4 * width * line : 4 * width * (line + 1)] for line in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", header)
-        + _chunk(b"IDAT", zlib.compress(lines, 6))
-        + _chunk(b"IEND", b"")
-    )
+    return png(pixels, width, height)
 
 
 def _fill(pixels: bytearray, runs: Sequence[int], colour: bytes, width: int, height: int) -> None:
@@ -59,7 +51,3 @@ def _fill(pixels: bytearray, runs: Sequence[int], colour: bytes, width: int, hei
                 at = 4 * (one % height * width + one // height)
                 pixels[at : at + 4] = colour
         place += run
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,10 +1,10 @@
 """A few pictures with labels for a new executor to be tried on: drawn here, the same on every machine. Pure."""
 
 import json
-import struct
-import zlib
 from collections.abc import Iterator
 from typing import Final
+
+from layerwright.ymir.png import png
 
 __all__ = ["sample_pictures"]
 
@@ -56,7 +56,7 @@ def _things(number: int) -> Iterator[tuple[int, _Box, tuple[int, int, int]]]:
 
 
 def _png(number: int, things: list[tuple[int, _Box, tuple[int, int, int]]]) -> bytes:
-    """The picture as PNG, 8 bits and three channels (PNG specification, 3rd edition, §11)."""
+    """The picture as PNG."""
     rows = bytearray()
     for y in range(_HEIGHT):
         sky = y < _HORIZON + number % 5
@@ -64,11 +64,5 @@ def _png(number: int, things: list[tuple[int, _Box, tuple[int, int, int]]]) -> b
         for _, (left, top, width, height), colour in things:
             if top <= y < top + height:
                 row[left * 3 : (left + width) * 3] = bytes(colour) * width
-        rows += b"\0" + row
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(rows), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+        rows += row
+    return png(rows, _WIDTH, _HEIGHT, level=9)

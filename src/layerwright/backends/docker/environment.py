@@ -17,6 +17,7 @@ from layerwright.backends.docker.fragments import (
     write_file,
 )
 from layerwright.backends.docker.quoting import comment, shell_word
+from layerwright.core.addresses import scp_as_url
 from layerwright.core.errors import UsageError
 from layerwright.core.source import Location
 from layerwright.lock.model import LockedSource
@@ -37,7 +38,6 @@ _BUILD: Final = "--use-pep517"
 _CACHE: Final = "--mount=type=cache,target=/root/.cache/pip"
 _SSH: Final = "--mount=type=ssh"
 _PYPI: Final = "https://pypi.org/simple"
-_SCP: Final = re.compile(r"(?P<user>[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>(?!//).+)")
 _DESCRIPTION: Final = re.compile(r".+-\d+-g(?P<node>[0-9a-f]+)")
 _LOCK: Final = Location(file="layerwright.lock", key="")
 
@@ -139,10 +139,9 @@ def needs_ssh(builds: Iterable[BuildWheel]) -> bool:
 def git_address(text: str) -> str:
     """A repository as an address, ``git@host:path`` as ssh; a folder's path stays one."""
     text = text.removeprefix("git+")
-    found = _SCP.fullmatch(text)
-    if "://" in text or text.startswith("file:") or found is None:
+    if "://" in text or text.startswith("file:"):
         return text
-    return f"ssh://{found['user'] or ''}{found['host']}/{found['path'].lstrip('/')}"
+    return scp_as_url(text) or text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
